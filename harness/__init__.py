@@ -1,0 +1,3 @@
+"""Build, judge and time inline-CUDA kernels against eager PyTorch."""
+
+__version__ = "0.1.0"

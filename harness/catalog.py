@@ -1,0 +1,336 @@
+"""Finds problem and kernel files, reads the facts they state, expands a sweep into cases.
+
+Nothing here executes a kernel file, and nothing imports torch: facts are literals read from
+the syntax tree. `load_module` executes a file, and is called in child processes only.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from harness.records import Case, HarnessError, Kernel, Problem, Status
+
+DTYPES = ("float32", "bfloat16", "float16", "float64")
+DEVICES = ("cuda", "cpu")
+FAMILIES = ("own", "normal", "small", "large", "huge", "non_finite")
+"""Input families by name; `harness.oracle` says what each one holds."""
+
+_KERNEL_FACTS = ("DEVICES", "DTYPES", "MIN_CAPABILITY", "REQUIRES", "KNOWN_DEFECT")
+
+
+def list_problems(root: Path) -> list[Problem]:
+    """Every problem under `root/reference`, by name."""
+    return [read_problem(path) for path in sorted((root / "reference").glob("*.py"))]
+
+
+def find_problem(root: Path, name_or_path: str) -> Problem:
+    """The problem with that name or path; HarnessError names the nearest match otherwise."""
+    path = Path(name_or_path)
+    if path.suffix == ".py":
+        return read_problem(path)
+    known = {p.stem: p for p in (root / "reference").glob("*.py")}
+    if name_or_path not in known:
+        raise HarnessError(f"There is no problem {name_or_path!r}. {suggest(name_or_path, known)}")
+    return read_problem(known[name_or_path])
+
+
+def find_kernels(root: Path, problem: Problem, names_or_paths: Sequence[str]) -> list[Kernel]:
+    """The kernels named, or all of the problem's when none is named."""
+    known = {p.stem: p for p in sorted((root / "kernels" / problem.name).glob("*.py"))}
+    if not names_or_paths:
+        if not known:
+            raise HarnessError(
+                f"Problem {problem.name!r} has no kernels yet: add a file to "
+                f"kernels/{problem.name}/, or name one with --kernel PATH."
+            )
+        return [read_kernel(path) for path in known.values()]
+    kernels: list[Kernel] = []
+    for wanted in names_or_paths:
+        path = Path(wanted)
+        if path.suffix != ".py":
+            if wanted not in known:
+                raise HarnessError(
+                    f"Problem {problem.name!r} has no kernel {wanted!r}. {suggest(wanted, known)}"
+                )
+            path = known[wanted]
+        kernel = read_kernel(path)
+        if any(kernel.name == other.name for other in kernels):
+            raise HarnessError(
+                f"Two kernels are called {kernel.name!r}: rename one file, "
+                "since results are told apart by the file's stem."
+            )
+        kernels.append(kernel)
+    return kernels
+
+
+def suggest(wanted: str, known: Iterable[str]) -> str:
+    """A sentence that names the nearest known name, or says where to look."""
+    near = difflib.get_close_matches(wanted, list(known), n=1, cutoff=0.4)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    return "`run_bench.py list` shows what there is."
+
+
+def read_problem(path: Path) -> Problem:
+    """Read a problem file's axes and facts without executing it.
+
+    An axis is a lower-case module global assigned a literal number or string.
+    Raises HarnessError if the file is missing, is not Python, or lacks a required name.
+    """
+    tree = _parse(path)
+    for required in ("Model", "get_inputs", "get_init_inputs"):
+        if required not in _defined_names(tree):
+            raise HarnessError(
+                f"{path} defines no {required!r}: a problem needs a class Model and the "
+                "functions get_inputs() and get_init_inputs()."
+            )
+    literals = _literals(tree, path, facts=("SWEEP", "FAMILIES"))
+    families = literals.get("FAMILIES")
+    for family in families or ():
+        if family not in FAMILIES:
+            raise HarnessError(f"{path}: FAMILIES names {family!r}. {suggest(family, FAMILIES)}")
+    axes = {
+        name: value
+        for name, value in literals.items()
+        if name.islower() and isinstance(value, int | float | str)
+    }
+    sweep = {device: tuple(items) for device, items in literals.get("SWEEP", {}).items()}
+    return Problem(path.stem, path.resolve(), axes, sweep, tuple(families) if families else None)
+
+
+def read_kernel(path: Path) -> Kernel:
+    """Read a kernel file's facts without executing it.
+
+    A file that states no DEVICES is a CUDA kernel if it passes `cuda_sources`, else a CPU one.
+    Raises HarnessError if the file is missing, is not Python, or has no ModelNew.
+    """
+    tree = _parse(path)
+    if "ModelNew" not in _defined_names(tree):
+        raise HarnessError(
+            f"{path} defines no 'ModelNew': a kernel file needs a class ModelNew with the "
+            "same constructor and forward() as the problem's Model."
+        )
+    facts = _literals(tree, path, facts=_KERNEL_FACTS)
+    defect = facts.get("KNOWN_DEFECT")
+    if defect is not None and defect not in Status.__members__:
+        raise HarnessError(
+            f"{path}: KNOWN_DEFECT is {defect!r}, which is no status. "
+            f"{suggest(str(defect), Status.__members__)}"
+        )
+    requires = facts.get("REQUIRES")
+    if requires is not None:
+        _check_expression(requires, path)
+    capability = facts.get("MIN_CAPABILITY")
+    return Kernel(
+        name=path.stem,
+        path=path.resolve(),
+        devices=tuple(facts.get("DEVICES") or _guess_devices(tree)),
+        dtypes=tuple(facts["DTYPES"]) if facts.get("DTYPES") else None,
+        min_capability=tuple(capability) if capability else None,
+        requires=requires,
+        known_defect=Status(defect) if defect else None,
+    )
+
+
+def unsupported(
+    kernel: Kernel, problem: Problem, case: Case, capability: tuple[int, int] | None
+) -> str | None:
+    """Why this kernel does not run this case, by the facts its file states; None if it does."""
+    device = case.device.partition(":")[0]
+    if device not in kernel.devices:
+        return f"the kernel runs on {' or '.join(kernel.devices)}, this run is on {device}"
+    if kernel.dtypes and case.dtype not in kernel.dtypes:
+        return f"the kernel supports {', '.join(kernel.dtypes)}"
+    if kernel.min_capability and capability and capability < kernel.min_capability:
+        wanted, have = (".".join(map(str, c)) for c in (kernel.min_capability, capability))
+        return f"the kernel needs compute capability {wanted}, this GPU has {have}"
+    if kernel.requires:
+        try:
+            holds = eval(kernel.requires, {"__builtins__": {}}, dict(case.axes))
+        except (NameError, ArithmeticError, TypeError) as error:
+            raise HarnessError(
+                f"{kernel.path}: REQUIRES {kernel.requires!r} cannot be evaluated for problem "
+                f"{problem.name!r}: {error}. Its axes are {', '.join(problem.axes)}."
+            ) from error
+        if not holds:
+            return f"the kernel requires {kernel.requires}"
+    return None
+
+
+def expand_cases(
+    problem: Problem, device: str, dtypes: Sequence[str], sweeps: Sequence[str], quick: bool = False
+) -> list[Case]:
+    """All cases of a run: the cross product of the axes' values and the dtypes.
+
+    `sweeps` items look like `batch_size=1,64` or `in_features=out_features=1024,4096`; each
+    replaces what the problem's own default sweep says of its axes. With `quick`, default axes
+    shrink to their middle value, while given ones stay. Unswept axes keep the file's value.
+    Raises HarnessError for an unknown axis, an empty or unreadable value list, a bad dtype.
+    """
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise HarnessError(f"There is no dtype {dtype!r}. Choose from {', '.join(DTYPES)}.")
+    given = [_parse_sweep(problem, item) for item in sweeps]
+    named = [axis for axes, _ in given for axis in axes]
+    for axis in named:
+        if named.count(axis) > 1:
+            raise HarnessError(f"Axis {axis!r} is swept twice: put all its values in one --sweep.")
+    defaults = []
+    for item in problem.sweep.get(device.partition(":")[0], ()):
+        axes, values = _parse_sweep(problem, item)
+        if not set(axes) & set(named):
+            defaults.append((axes, values[len(values) // 2 :][:1] if quick else values))
+    swept = [*defaults, *given]
+    # Order the axes as the problem file has them, so that rows and plots read the same way.
+    order = list(problem.axes)
+    swept.sort(key=lambda item: order.index(item[0][0]))
+    cases = []
+    for dtype in dict.fromkeys(dtypes):
+        for point in itertools.product(*(values for _, values in swept)):
+            axes_at = dict(problem.axes)
+            for (names, _), value in zip(swept, point, strict=True):
+                axes_at.update(dict.fromkeys(names, value))
+            cases.append(Case(axes_at, dtype, device))
+    return cases
+
+
+def _parse_sweep(problem: Problem, item: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    *names, tail = (part.strip() for part in item.split("="))
+    if not names:
+        raise HarnessError(
+            f"--sweep {item!r} has no '=': write an axis and its values, "
+            "such as batch_size=1,64,1024."
+        )
+    for name in names:
+        if name not in problem.axes:
+            raise HarnessError(
+                f"Problem {problem.name!r} has no axis {name!r}. "
+                + (suggest(name, problem.axes) if problem.axes else "")
+                + f" Its axes: {', '.join(problem.axes)}."
+            )
+    texts = [text.strip() for text in tail.split(",") if text.strip()]
+    if not texts:
+        raise HarnessError(f"--sweep {item!r} names no values: give at least one, as in {names[0]}=64.")
+    convert: Callable[[str], Any] = type(problem.axes[names[0]])
+    try:
+        values = [_to_bool(text) if convert is bool else convert(text) for text in texts]
+    except ValueError as error:
+        raise HarnessError(f"--sweep {item!r}: {error}.") from error
+    for value in values:
+        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+            raise HarnessError(f"--sweep {item!r}: {value} is not a size; sizes are 1 or more.")
+    return tuple(names), tuple(dict.fromkeys(values))
+
+
+def _to_bool(text: str) -> bool:
+    if text not in ("True", "False"):
+        raise ValueError(f"{text!r} is neither True nor False")
+    return text == "True"
+
+
+def load_module(path: Path, overrides: Mapping[str, Any] | None = None) -> ModuleType:
+    """Execute a file as a module of its own, with some module globals replaced beforehand.
+
+    The assignment itself is replaced, so that a global derived from another at import follows.
+    Line numbers stay those of the file.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    for statement in tree.body:
+        for name in _assigned_names(statement):
+            if overrides and name in overrides:
+                value = ast.copy_location(ast.Constant(overrides[name]), statement)
+                statement.value = value  # type: ignore[attr-defined]
+    # A name of its own, so that no file can shadow a library; registered, since Triton and
+    # inspect look a function's module up by name.
+    module = ModuleType(f"harness_file_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+    exec(compile(tree, str(path), "exec"), module.__dict__)
+    return module
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except OSError as error:
+        raise HarnessError(f"{path} cannot be read: {error.strerror}.") from error
+    except (SyntaxError, ValueError) as error:
+        raise HarnessError(f"{path} is not valid Python: {error}.") from error
+
+
+def _assigned_names(statement: ast.stmt) -> list[str]:
+    if isinstance(statement, ast.Assign):
+        return [t.id for t in statement.targets if isinstance(t, ast.Name)]
+    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+        return [statement.target.id]
+    return []
+
+
+def _defined_names(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for statement in tree.body:
+        names.update(_assigned_names(statement))
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef):
+            names.add(statement.name)
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            names.update(alias.asname or alias.name for alias in statement.names)
+    return names
+
+
+def _literals(tree: ast.Module, path: Path, facts: Sequence[str]) -> dict[str, Any]:
+    """Module globals with literal values; one of `facts` that is no literal is an error."""
+    found: dict[str, Any] = {}
+    for statement in tree.body:
+        for name in _assigned_names(statement):
+            try:
+                found[name] = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+            except (ValueError, TypeError):
+                if name in facts:
+                    raise HarnessError(
+                        f"{path}:{statement.lineno}: {name} must be written as a literal, "
+                        "since it is read without running the file."
+                    ) from None
+                found.pop(name, None)
+    return found
+
+
+def _guess_devices(tree: ast.Module) -> tuple[str, ...]:
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("load_inline")
+    ]
+    if not calls:
+        return DEVICES
+    # load_inline(name, cpp_sources, cuda_sources, ...)
+    has_cuda = any(
+        len(call.args) > 2 or any(k.arg == "cuda_sources" for k in call.keywords) for call in calls
+    )
+    return ("cuda",) if has_cuda else ("cpu",)
+
+
+_EXPRESSION_NODES = (
+    ast.Expression, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Name, ast.Constant,
+    ast.boolop, ast.unaryop, ast.cmpop, ast.Load,
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod,
+)  # fmt: skip
+
+
+def _check_expression(text: str, path: Path) -> None:
+    """Allow arithmetic and comparisons of axes only: the parent runs nothing else of a kernel's."""
+    try:
+        nodes = list(ast.walk(ast.parse(text, mode="eval")))
+    except SyntaxError as error:
+        raise HarnessError(f"{path}: REQUIRES {text!r} is no expression: {error.msg}.") from error
+    for node in nodes:
+        if not isinstance(node, _EXPRESSION_NODES):
+            raise HarnessError(
+                f"{path}: REQUIRES {text!r} may only compare axes, as in 'in_features % 4 == 0'."
+            )

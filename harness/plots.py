@@ -1,0 +1,482 @@
+"""A run's results.csv as pictures: how much faster, how fast, and all in all.
+
+Reads files only, so a run from another machine is drawn just as well. Kernels have
+colours that colour-blind readers can tell apart, baselines are grey, and each keeps
+its colour and marker throughout a run.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+from harness import results, stats
+from harness.records import Speedup, Status, Timing
+
+# Okabe and Ito, "Color Universal Design", 2008.
+KERNEL_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+BASELINE_COLOURS = ("#333333", "#8A8A8A", "#B5B5B5")
+MARKERS = "osD^vPX"
+INK, FAINT = "#222222", "#707070"
+RATIO_TICKS = (0.1, 0.2, 0.25, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4, 5, 10, 20, 50)
+DPI = 150
+STYLE: dict[Any, Any] = {
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.edgecolor": "#999999",
+    "axes.labelcolor": INK,
+    "axes.titlesize": 8.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#E0E0E0",
+    "grid.linewidth": 0.5,
+    "hatch.color": "#D3D3D3",
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A results file, its axes laid out in two dimensions.
+
+    The first axis that varies gives the rows. The other axes that vary give the columns
+    between them, one for each combination that occurs, so a sweep of any number of axes
+    fits. Axes equal in every case (in_features = out_features) count as one. Axes that
+    never vary are named in `subtitle`.
+    """
+
+    frame: pd.DataFrame
+    """As `results.read` gives it, with the case's place in `(row)` and `(column)`."""
+    row_axis: str
+    column_axis: str
+    subtitle: str
+
+    @property
+    def problem(self) -> str:
+        return str(self.frame["problem"].iloc[0])
+
+    @property
+    def rows(self) -> list[Any]:
+        return _ordered(self.frame["(row)"])
+
+    @property
+    def places(self) -> dict[Any, float]:
+        """Row -> where it stands on a line: its own value, or its rank if it has no logarithm."""
+        numbers = all(isinstance(row, int | float) and row > 0 for row in self.rows)
+        return {row: row if numbers else rank for rank, row in enumerate(self.rows, start=1)}
+
+    @property
+    def columns(self) -> list[tuple[Any, ...]]:
+        return _ordered(self.frame["(column)"])
+
+    @property
+    def dtypes(self) -> list[str]:
+        return list(dict.fromkeys(self.frame["dtype"]))
+
+    @property
+    def kernels(self) -> dict[str, tuple[str, str]]:
+        """Kernel -> its colour and marker."""
+        return _styled(self.frame["kernel"], KERNEL_COLOURS)
+
+    @property
+    def baselines(self) -> dict[str, tuple[str, str]]:
+        """Baseline that ran in some case, as the columns call it -> its colour and marker."""
+        heads = (name.removeprefix("speedup_vs_") for name in map(str, self.frame))
+        timed = (h for h in heads if f"{h}_ci_low_us" in self.frame and h != "latency")
+        return _styled((h for h in timed if self.frame[f"{h}_us"].notna().any()), BASELINE_COLOURS)
+
+
+def plot_all(folder: Path) -> list[Path]:
+    """Draw every picture that the folder's results have data for; return the files written.
+
+    speedup_<kernel>.png   eager's time / the kernel's, case by case: a heat map per dtype
+    latency.png            time of every kernel and baseline against the first axis
+    summary.png            geometric mean speed-up of every kernel, per dtype
+
+    Raises HarnessError when the folder holds no results.
+    """
+    run = _load(folder)
+    with matplotlib.rc_context(STYLE):
+        figures = {f"speedup_{kernel}.png": _speedup_maps(run, kernel) for kernel in run.kernels}
+        figures |= {"latency.png": _latency(run), "summary.png": _summary(run)}
+        drawn = {folder / name: figure for name, figure in figures.items() if figure is not None}
+        for path, figure in drawn.items():
+            figure.savefig(path, dpi=DPI)
+    return list(drawn)
+
+
+# The run
+
+
+def _load(folder: Path) -> Run:
+    frame = results.read(folder)
+    groups = _tied(frame, results.axis_columns(frame) or ["case"])
+    varying = [group for group in groups if frame[group[0]].nunique() > 1] or groups[:1]
+    fixed = [f"{axis} = {frame[axis].iloc[0]}" for (axis, *_) in groups if [axis] not in varying]
+    device = results.read_environment(folder).get("device_name") or frame["device"].iloc[0]
+
+    rows, *columns = varying
+    frame["(row)"] = frame[rows[0]]
+    frame["(column)"] = list(zip(*(frame[column[0]] for column in columns), strict=True)) or [
+        () for _ in range(len(frame))
+    ]
+    return Run(
+        frame,
+        row_axis=" = ".join(rows),
+        column_axis=", ".join(" = ".join(column) for column in columns),
+        subtitle=" · ".join([str(device), *fixed]),
+    )
+
+
+def _tied(frame: pd.DataFrame, axes: Iterable[str]) -> list[list[str]]:
+    """The axes, those that vary and are equal on every row together."""
+    groups: list[list[str]] = []
+    for axis in axes:
+        same = (g for g in groups if frame[axis].nunique() > 1 and frame[axis].equals(frame[g[0]]))
+        if group := next(same, None):
+            group.append(axis)
+        else:
+            groups.append([axis])
+    return groups
+
+
+def _ordered(values: Iterable[Any]) -> list[Any]:
+    """Distinct values: numbers ascending, anything else as they first appear."""
+    distinct = list(dict.fromkeys(values))
+    flat = [part for value in distinct for part in (value if isinstance(value, tuple) else (value,))]
+    return distinct if any(isinstance(part, str) for part in flat) else sorted(distinct)
+
+
+def _styled(names: Iterable[str], colours: Sequence[str]) -> dict[str, tuple[str, str]]:
+    distinct = enumerate(dict.fromkeys(names))
+    return {name: (colours[i % len(colours)], MARKERS[i % len(MARKERS)]) for i, name in distinct}
+
+
+def _speedups(frame: pd.DataFrame) -> list[Speedup]:
+    """A kernel's speed-ups over eager on the cases that it passed."""
+    stem = "speedup_vs_eager"
+    passed = frame[frame["status"] == Status.PASSED].dropna(subset=stem)
+    columns = (passed[name] for name in (stem, f"{stem}_ci_low", f"{stem}_ci_high"))
+    return [Speedup(*values) for values in zip(*columns, strict=True)]
+
+
+def _baseline_speedups(frame: pd.DataFrame, baseline: str) -> list[Speedup]:
+    """A baseline's speed-ups over eager, one per case that timed both.
+
+    Both stand in the row of every kernel of a case; the median row speaks for the case.
+    """
+    names = [f"{s}{end}_us" for s in ("eager", baseline) for end in ("", "_ci_low", "_ci_high")]
+    cases = frame.groupby("case")[names].median().dropna()
+    return [
+        stats.speedup_of_medians(Timing(*row[:3], ()), Timing(*row[3:], ()))
+        for row in cases.to_numpy().tolist()
+    ]
+
+
+# Speed-up, case by case
+
+
+def _speedup_maps(run: Run, kernel: str) -> Figure | None:
+    """Heat maps of eager's time / the kernel's, one per dtype; None where nothing was timed."""
+    frame = run.frame[run.frame["kernel"] == kernel]
+    if (frame["latency_us"] / frame["eager_us"]).isna().all():
+        return None
+    dtypes = list(dict.fromkeys(frame["dtype"]))
+    across = max(1, min(len(dtypes), 10 // len(run.columns)))
+    down = math.ceil(len(dtypes) / across)
+    width = across * (0.76 * len(run.columns) + 0.6) + 0.8
+    figure = Figure((max(4.5, width), down * (0.4 * len(run.rows) + 0.75)), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False)
+    scale = _ratio_scale(run.frame["speedup_vs_eager"])
+    for panel in panels.flat[len(dtypes) :]:
+        panel.set_visible(False)
+    for panel, dtype in zip(panels.flat, dtypes, strict=False):
+        _heat_map(panel, run, frame[frame["dtype"] == dtype], scale)
+        panel.set(title=dtype, xlabel=run.column_axis)
+    for panel in panels[:, 0]:
+        panel.set_ylabel(run.row_axis)
+    low, high = scale.get_clim()
+    ticks = _thinned(RATIO_TICKS, 1.0, 2**low, 2**high)
+    bar = figure.colorbar(scale, ax=panels, aspect=16, pad=0.02)
+    bar.set_ticks([math.log2(t) for t in ticks], labels=[f"{t:g}×" for t in ticks])
+    bar.outline.set_visible(False)
+    _header(figure, f"{run.problem} · {kernel}", f"Speed-up over eager · {run.subtitle}")
+    return figure
+
+
+def _heat_map(panel: Axes, run: Run, frame: pd.DataFrame, scale: ScalarMappable) -> None:
+    """One cell per case: coloured where ranked, plain grey where only timed, else hatched."""
+    for row in frame.to_dict("records"):
+        x, y = run.columns.index(row["(column)"]), run.rows.index(row["(row)"])
+        passed, ratio = row["status"] == Status.PASSED, row["eager_us"] / row["latency_us"]
+        face: Any = "#F3F3F3"
+        hatch = "" if row["latency_us"] > 0 else "////"
+        if passed and row["speedup_vs_eager"] > 0:
+            face = scale.cmap(scale.norm(math.log2(row["speedup_vs_eager"])))
+            ink = "white" if _luminance(face) < 0.4 else INK
+            _write(panel, x, y, f"{row['speedup_vs_eager']:.2f}×", color=ink)
+        elif ratio > 0:
+            _write(panel, x, y - 0.13, _stacked(row["status"]), size=5.5)
+            _write(panel, x, y + 0.3, f"{ratio:.2f}×", size=5.5, color=FAINT)
+        else:
+            _write(panel, x, y, _stacked(row["status"]), size=5.5)
+        cell = Rectangle((x - 0.5, y - 0.5), 1, 1, fc=face, hatch=hatch, ec="white", lw=1.2)
+        panel.add_patch(cell)
+    panel.set(xlim=(-0.5, len(run.columns) - 0.5), ylim=(len(run.rows) - 0.5, -0.5))
+    panel.set_xticks(range(len(run.columns)), [_joined(column) for column in run.columns])
+    panel.set_yticks(range(len(run.rows)), [str(row) for row in run.rows])
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
+
+
+def _ratio_scale(ratios: pd.Series[float]) -> ScalarMappable:
+    """Red to blue over log2 of a ratio, white at 1x, as wide as the run needs: 1.25x to 4x."""
+    furthest = max((abs(math.log2(ratio)) for ratio in ratios.dropna()), default=0.0)
+    limit = min(max(furthest, math.log2(1.25)), 2.0)
+    return ScalarMappable(Normalize(-limit, limit), matplotlib.colormaps["RdBu"])
+
+
+# Latency
+
+
+def _latency(run: Run) -> Figure | None:
+    """Time against the first axis, log-log, one panel per dtype and column of the sweep."""
+    if run.frame["latency_us"].isna().all():
+        return None
+    across = min(4, len(run.columns))
+    down = math.ceil(len(run.columns) / across)
+    rows = down * len(run.dtypes)
+    figure = Figure((max(4.5, 2.3 * across + 0.8), max(2.4, 1.8 * rows + 0.3)), layout="constrained")
+    panels = figure.subplots(rows, across, squeeze=False, sharex=True, sharey=True)
+    for i, dtype in enumerate(run.dtypes):
+        block = panels[i * down : (i + 1) * down]
+        for panel in block.flat[len(run.columns) :]:
+            panel.set_visible(False)
+        for panel, column in zip(block.flat, run.columns, strict=False):
+            here = (run.frame["dtype"] == dtype) & (run.frame["(column)"] == column)
+            _latency_panel(panel, run, run.frame[here])
+            panel.set_title(f"{run.column_axis} = {_joined(column)}" if column else "")
+        for panel in block[:, 0]:
+            panel.set_ylabel(f"{dtype}\nlatency (µs)")
+    # The lowest panels that are there: the last row may be short.
+    for panel in panels[-down:].flat[: len(run.columns)][-across:]:
+        panel.set_xlabel(run.row_axis)
+        panel.tick_params(labelbottom=True)
+    note = "bars: 95% interval"
+    if (run.frame["status"] == Status.NON_FINITE).any():
+        note += " · open markers: NON_FINITE, not ranked"
+    legend = [Line2D([], [], label=n, **_pen(s, "--")) for n, s in run.baselines.items()]
+    legend += [Line2D([], [], label=n, **_pen(s)) for n, s in run.kernels.items()]
+    _header(figure, run.problem, f"Latency · {run.subtitle} · {note}", legend)
+    return figure
+
+
+def _latency_panel(panel: Axes, run: Run, frame: pd.DataFrame) -> None:
+    """Every subject's medians with their intervals; `frame` holds one dtype and column."""
+    places = run.places
+    for baseline, style in run.baselines.items():
+        medians = frame.groupby("(row)", as_index=False).median(numeric_only=True)
+        _line(panel, places, medians, baseline, _pen(style, "--"))
+    for kernel, style in run.kernels.items():
+        own = frame[frame["kernel"] == kernel].sort_values("(row)", key=lambda s: s.map(places))
+        _line(panel, places, own, "latency", _pen(style))
+        unranked = own[own["status"] == Status.NON_FINITE]
+        hollow = _pen(style, "") | {"markerfacecolor": "white"}
+        panel.plot(unranked["(row)"].map(places), unranked["latency_us"], zorder=3, **hollow)
+
+    values = list(places.values())
+    shown = _thinned(values, values[-1], values[0], values[-1])
+    labels = {place: str(row) for row, place in places.items()}
+    panel.set(xscale="log", yscale="log")
+    panel.grid(True)
+    panel.xaxis.set_major_locator(FixedLocator(shown))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: labels.get(x, "")))
+    low, high = panel.get_ylim()
+    panel.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 50 * low else (1, 2, 5)))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.10g}"))
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_minor_locator(NullLocator())
+
+
+def _line(
+    panel: Axes, places: dict[Any, float], frame: pd.DataFrame, subject: str, pen: dict[str, Any]
+) -> None:
+    timed = frame.dropna(subset=f"{subject}_us")
+    middle = timed[f"{subject}_us"]
+    bars = [middle - timed[f"{subject}_ci_low_us"], timed[f"{subject}_ci_high_us"] - middle]
+    panel.errorbar(timed["(row)"].map(places), middle, yerr=bars, elinewidth=0.8, **pen)
+
+
+def _pen(style: tuple[str, str], linestyle: str = "-") -> dict[str, Any]:
+    colour, marker = style
+    return {"color": colour, "marker": marker, "ls": linestyle, "lw": 1.1, "ms": 3.2, "mew": 0.9}
+
+
+# All in all
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One subject's speed-up over eager on one dtype; `mean` is None if it passed nothing."""
+
+    name: str
+    colour: str
+    mean: Speedup | None
+    note: str
+    """How many cases the mean is over, or what became of those it is not."""
+
+
+def _summary(run: Run) -> Figure | None:
+    """Geometric mean speed-up over eager as bars from 1x, best first, one panel per dtype.
+
+    A mean is over the cases that were passed, and their number stands beside it. Its
+    interval combines the cases' own: how well this mean was measured, not what another
+    sweep would find (`stats.mean_speedup`). Kernels that passed nothing are listed last
+    with what became of them; baselines other than eager are shown as kernels are.
+    """
+    bars = [_bars(run, run.frame[run.frame["dtype"] == dtype]) for dtype in run.dtypes]
+    subjects = sorted(zip(*bars, strict=True), key=_overall)
+    means = [bar.mean for subject in subjects for bar in subject if bar.mean]
+    if not means:
+        return None
+    low = min(0.9, *(mean.ci_low for mean in means)) / 1.04
+    high = max(1.1, *(mean.ci_high for mean in means)) * 1.04
+    across = min(2, len(bars))
+    down = math.ceil(len(bars) / across)
+    height = down * (0.26 * len(subjects) + 0.7)
+    figure = Figure((3.9 * across + 0.8, max(1.4, height)), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False, sharey=True)
+    for panel in panels.flat[len(bars) :]:
+        panel.set_visible(False)
+    for panel, dtype, column in zip(panels.flat, run.dtypes, zip(*subjects, strict=True), strict=False):
+        panel.set(title=dtype, xscale="log", xlim=(low, high), ylim=(len(subjects) - 0.4, -0.6))
+        panel.set_yticks(range(len(subjects)), [bar.name for bar in column])
+        _bar_chart(panel, column)
+        ticks = _thinned(RATIO_TICKS, 1.0, low, high)
+        panel.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
+        panel.xaxis.set_minor_locator(NullLocator())
+    detail = "Geometric mean speed-up over eager, on the cases passed"
+    _header(figure, run.problem, f"{detail} · {run.subtitle}")
+    return figure
+
+
+def _bars(run: Run, frame: pd.DataFrame) -> list[Bar]:
+    """Baselines but eager, then kernels; `frame` holds one dtype."""
+    cases = frame["case"].nunique()
+    bars = []
+    for name, (colour, _) in run.baselines.items():
+        if name != "eager":
+            speedups = _baseline_speedups(frame, name)
+            bars.append(_bar(name, colour, speedups, cases, "not timed"))
+    for name, (colour, _) in run.kernels.items():
+        own = frame[frame["kernel"] == name]
+        outcomes = Counter(own["status"]).most_common(2)
+        fate = "never passed: " + ", ".join(f"{count} {status}" for status, count in outcomes)
+        bars.append(_bar(name, colour, _speedups(own), cases, fate))
+    return bars
+
+
+def _bar(name: str, colour: str, speedups: Sequence[Speedup], cases: int, fate: str) -> Bar:
+    if not speedups:
+        return Bar(name, colour, None, fate)
+    return Bar(name, colour, stats.mean_speedup(speedups), f"{len(speedups)}/{cases}")
+
+
+def _overall(subject: Sequence[Bar]) -> float:
+    """Sorts the fastest first and what has no mean last."""
+    ratios = [bar.mean.ratio for bar in subject if bar.mean]
+    return -stats.geometric_mean(ratios) if ratios else 0.0
+
+
+def _bar_chart(panel: Axes, bars: Sequence[Bar]) -> None:
+    margin = panel.get_yaxis_transform()
+    for y, bar in enumerate(bars):
+        if bar.mean is None:
+            panel.text(0.02, y, bar.note, transform=margin, va="center", size=7, color=FAINT)
+            continue
+        ratio = bar.mean.ratio
+        error = [[ratio - bar.mean.ci_low], [bar.mean.ci_high - ratio]]
+        panel.barh(y, ratio - 1, left=1, height=0.62, color=bar.colour)
+        panel.errorbar(ratio, y, xerr=error, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
+        panel.text(1.03, y, f"{ratio:.2f}×", transform=margin, va="center", weight="bold")
+        panel.text(1.19, y, bar.note, transform=margin, va="center", size=7.5, color=FAINT)
+    panel.axvline(1, color=INK, lw=0.8)
+    panel.grid(True, axis="x")
+    panel.spines["left"].set_visible(False)
+    panel.tick_params(axis="y", length=0)
+
+
+# What the pictures share
+
+
+def _header(figure: Figure, headline: str, detail: str, legend: Sequence[Line2D] = ()) -> None:
+    """Put a bold line, a fainter one and a legend above the panels, wrapped to the width."""
+    width, panels_height = figure.get_size_inches()
+    bold = textwrap.wrap(headline, int(width * 11))
+    faint = textwrap.wrap(detail, int(width * 15))
+    longest = max((len(str(line.get_label())) for line in legend), default=0)
+    columns = max(1, min(len(legend), int(width * 14 / (longest + 7))))
+    heights = (0.19 * len(bold), 0.155 * len(faint), 0.17 * math.ceil(len(legend) / columns))
+    total = panels_height + 0.12 + sum(heights)
+    figure.set_size_inches(width, total)
+    left, top = 0.08 / width, 1 - 0.07 / total
+    figure.text(left, top, "\n".join(bold), size=10.5, weight="bold", va="top")
+    top -= heights[0] / total
+    figure.text(left, top, "\n".join(faint), size=8, color=FAINT, va="top")
+    top -= heights[1] / total
+    if legend:
+        figure.legend(
+            handles=legend, loc="upper left", bbox_to_anchor=(0, top), ncols=columns,
+            borderaxespad=0.1, borderpad=0.2, handlelength=2.6,
+        )  # fmt: skip
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, panels_height / total))
+
+
+def _thinned(values: Iterable[float], anchor: float, low: float, high: float) -> list[float]:
+    """The values from low to high, less those too close on a log axis to one nearer the anchor."""
+    gap = 0.11 * math.log(high / low)
+    kept: list[float] = []
+    inside = (value for value in values if low <= value <= high)
+    for value in sorted(inside, key=lambda value: abs(math.log(value / anchor))):
+        if all(abs(math.log(value / other)) >= gap for other in kept):
+            kept.append(value)
+    return sorted(kept)
+
+
+def _write(panel: Axes, x: float, y: float, text: str, **style: Any) -> None:
+    panel.text(x, y, text, ha="center", va="center", linespacing=1.0, **style)
+
+
+def _stacked(status: str) -> str:
+    return status.replace("_", "\n")
+
+
+def _joined(values: Iterable[Any]) -> str:
+    return ", ".join(str(value) for value in values)
+
+
+def _luminance(colour: Sequence[float]) -> float:
+    red, green, blue = colour[:3]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

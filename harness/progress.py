@@ -1,0 +1,180 @@
+"""What a run shows: a live line with the time left, a line per row, a table and a conclusion."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from rich import progress as bars
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.records import BASELINES, Build, Case, Kernel, Result, Status
+from harness.stats import geometric_mean
+
+_COLOURS = {Status.PASSED: "green", Status.NON_FINITE: "yellow", Status.SKIPPED: "dim"}
+
+
+class Progress:
+    """Shows a run while it goes on; implements runner.Report."""
+
+    def __init__(self, console: Console, rows: int) -> None:
+        self.rows: list[Result] = []
+        self._console = console
+        self._bars = bars.Progress(
+            bars.SpinnerColumn(),
+            bars.BarColumn(bar_width=24),
+            bars.MofNCompleteColumn(),
+            bars.TimeElapsedColumn(),
+            bars.TextColumn("left"),
+            bars.TimeRemainingColumn(compact=True),
+            bars.TextColumn("[dim]{task.description}[/]"),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bars.add_task("starting", total=rows)
+        self._skipped: set[tuple[str, str]] = set()
+        self._shown_axes: tuple[str, ...] | None = None
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def step(self, text: str) -> None:
+        self._bars.update(self._task, description=escape(text))
+
+    def built(self, kernel: Kernel, build: Build) -> None:
+        if build.status:
+            self._print(f"  [red]{build.status}[/] {kernel.name}: {escape(build.reason)}")
+        else:
+            self._print(f"  built {kernel.name} in {build.seconds:.1f} s")
+
+    def baseline(self, case: Case, name: str, rough_us: float) -> None:
+        self._print(f"  [dim]{case}  {name} about {format_us(rough_us)}[/]")
+
+    def note(self, text: str) -> None:
+        self._print(f"  [yellow]note:[/] {escape(text)}")
+
+    def row(self, result: Result) -> None:
+        """Count a row and show it; a kernel skipped for the same reason again is not repeated."""
+        self.rows.append(result)
+        self._bars.advance(self._task)
+        verdict = result.verdict
+        if verdict.status is Status.SKIPPED:
+            if (result.kernel, verdict.reason) in self._skipped:
+                return
+            self._skipped.add((result.kernel, verdict.reason))
+            self._print(f"  [dim]SKIPPED {result.kernel}: {escape(verdict.reason)}[/]")
+            return
+        colour = _COLOURS.get(verdict.status, "red")
+        parts = [f"  [{colour}]{verdict.status:<10}[/] {result.kernel:<22} {result.case}"]
+        if result.timing:
+            parts.append(f"[bold]{format_us(result.timing.median_us)}[/]")
+        parts += [f"{s.ratio:.2f}× {name}" for name, s in result.speedups.items()]
+        if verdict.status is not Status.PASSED and not result.as_expected:
+            parts.append(f"\n    {escape(verdict.reason)}")
+        elif verdict.status is not Status.PASSED:
+            parts.append("[dim](as the file says)[/]")
+        self._print("  ".join(parts))
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True)
+
+
+def format_us(us: float) -> str:
+    """A time with three or four digits and its unit."""
+    if us < 1_000:
+        return f"{us:.1f} µs"
+    if us < 1_000_000:
+        return f"{us / 1e3:.3g} ms" if us < 100_000 else f"{us / 1e3:.0f} ms"
+    return f"{us / 1e6:.3g} s"
+
+
+def print_summary(console: Console, rows: Sequence[Result], folder: Path) -> None:
+    """One line per kernel, and the conclusion in one sentence."""
+    by_kernel: dict[str, list[Result]] = defaultdict(list)
+    for row in rows:
+        by_kernel[row.kernel].append(row)
+    names = [name for name in BASELINES if any(name in row.baselines for row in rows)]
+    table = Table(title=None, header_style="bold", box=None, padding=(0, 2))
+    table.add_column("kernel")
+    table.add_column("passed", justify="right")
+    for name in names:
+        table.add_column(f"vs {name}", justify="right")
+    table.add_column("best", justify="right")
+    table.add_column("remarks")
+    means = {name: _means(of, names) for name, of in by_kernel.items()}
+    for name, of in by_kernel.items():
+        table.add_row(name, _passed(of), *_ratios(means[name], names), _best(of), _remarks(of))
+    console.print()
+    console.print(table)
+    console.print(f"\n{_conclusion(rows, means)}", soft_wrap=True)
+    console.print(f"[dim]Speed-ups are geometric means over passed cases. All files: {folder}[/]", soft_wrap=True)
+
+
+def _means(rows: Sequence[Result], baselines: Sequence[str]) -> Mapping[str, float]:
+    found = {}
+    for name in baselines:
+        ratios = [row.speedups[name].ratio for row in rows if name in row.speedups]
+        if ratios:
+            found[name] = geometric_mean(ratios)
+    return found
+
+
+def _ratios(means: Mapping[str, float], baselines: Sequence[str]) -> list[str]:
+    return [f"{means[name]:.2f}×" if name in means else "" for name in baselines]
+
+
+def _passed(rows: Sequence[Result]) -> str:
+    ran = [row for row in rows if row.verdict.status is not Status.SKIPPED]
+    return f"{sum(r.verdict.status is Status.PASSED for r in ran)}/{len(ran)}" if ran else "-"
+
+
+def _best(rows: Sequence[Result]) -> str:
+    ratios = [row.speedups["eager"].ratio for row in rows if "eager" in row.speedups]
+    return f"{max(ratios):.2f}×" if ratios else ""
+
+
+def _remarks(rows: Sequence[Result]) -> str:
+    counts: dict[tuple[Status, bool], int] = defaultdict(int)
+    for row in rows:
+        if row.verdict.status is not Status.PASSED:
+            counts[row.verdict.status, row.as_expected] += 1
+    parts = []
+    for (status, expected), count in counts.items():
+        if status is Status.SKIPPED:
+            parts.append(f"[dim]{count} SKIPPED[/]")
+        elif expected:
+            parts.append(f"[yellow]{count} {status}, as the file says[/]")
+        else:
+            parts.append(f"[bold red]{count} {status}[/]")
+    return ", ".join(parts)
+
+
+def _conclusion(rows: Sequence[Result], means: Mapping[str, Mapping[str, float]]) -> str:
+    failed = {row.kernel for row in rows if not row.as_expected}
+    right = {row.kernel for row in rows if row.verdict.status is Status.PASSED} - failed
+    ranked = {name: means[name]["eager"] for name in right if "eager" in means[name]}
+    if ranked:
+        best = max(ranked, key=lambda name: ranked[name])
+        others = [f"{ratio:.2f}× {name}" for name, ratio in means[best].items()]
+        text = f"[bold]{best}[/] is the fastest right kernel: {', '.join(others)}"
+    elif right:
+        text = f"Right on every case: [bold]{', '.join(sorted(right))}[/]"
+    else:
+        text = "No kernel is right on every case it ran"
+    if failed:
+        text += f"; [bold red]wrong or failed: {', '.join(sorted(failed))}[/]"
+    return text + "."
+

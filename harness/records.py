@@ -1,0 +1,188 @@
+"""The nouns of the harness: frozen records that every other module passes around.
+
+Imports nothing of ours. Times are microseconds and carry `_us`; build times are
+seconds and carry `_s`. A value nobody measured is None, never 0 or -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class HarnessError(Exception):
+    """A mistake the user can correct. The message is one sentence that says how."""
+
+
+class Status(StrEnum):
+    """What became of one kernel on one case."""
+
+    PASSED = "PASSED"
+    """Within the error budget on every input tried, and timed."""
+    NON_FINITE = "NON_FINITE"
+    """Right on every finite input, wrong where NaN or infinity is involved. Timed, not ranked."""
+    WRONG_VALUES = "WRONG_VALUES"
+    """Further from the truth than the error budget allows."""
+    WRONG_SHAPE = "WRONG_SHAPE"
+    """The output's shape differs from eager's; broadcasting does not count."""
+    WRONG_DTYPE = "WRONG_DTYPE"
+    """The output's dtype differs from eager's."""
+    WRONG_STRUCTURE = "WRONG_STRUCTURE"
+    """Not a plain tensor where eager has one, or a differently nested result."""
+    INPUT_MUTATED = "INPUT_MUTATED"
+    """The call changed one of its inputs."""
+    BUILD_FAILED = "BUILD_FAILED"
+    """The compiler or linker rejected the kernel's source."""
+    LOAD_FAILED = "LOAD_FAILED"
+    """The file could not be imported, or its ModelNew could not be constructed."""
+    RUNTIME_ERROR = "RUNTIME_ERROR"
+    """forward() raised, or the device reported an error."""
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    """The case does not fit on the device, for the kernel or for the reference."""
+    TIMED_OUT = "TIMED_OUT"
+    """No answer before the deadline; the worker was killed."""
+    CRASHED = "CRASHED"
+    """The worker process died: a segfault, an abort, an exit."""
+    SKIPPED = "SKIPPED"
+    """The kernel says that it does not support this case, or the machine cannot run it."""
+    UNGRADABLE = "UNGRADABLE"
+    """The reference itself cannot run this case, so there is nothing to judge by."""
+
+
+BASELINES: Mapping[str, str | None] = {
+    "eager": None,
+    "compile": "default",
+    "compile-reduce-overhead": "reduce-overhead",
+    "compile-max-autotune": "max-autotune",
+    "compile-max-autotune-no-cudagraphs": "max-autotune-no-cudagraphs",
+}
+"""What kernels are compared with -> the mode of torch.compile, None for eager."""
+
+TIMED = frozenset({Status.PASSED, Status.NON_FINITE})
+"""Statuses whose rows carry a latency."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A reference file: `Model`, `get_inputs()`, `get_init_inputs()`."""
+
+    name: str
+    path: Path
+    axes: Mapping[str, Any]
+    """Every module global that holds a literal number or string, with the file's own value."""
+    sweep: Mapping[str, tuple[str, ...]]
+    """Device type -> default sweep, in the grammar of `--sweep`."""
+    families: tuple[str, ...] | None
+    """Input families that are legal for this problem; None means all of them."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A file with `ModelNew` and the facts it states about itself."""
+
+    name: str
+    path: Path
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...] | None
+    min_capability: tuple[int, int] | None
+    requires: str | None
+    known_defect: Status | None
+    """The status that this file is kept in the tree to show."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One point of the sweep."""
+
+    axes: Mapping[str, Any]
+    """Overridden module globals of the problem, every axis included."""
+    dtype: str
+    device: str
+
+    def __str__(self) -> str:
+        return " ".join([*(f"{k}={v}" for k, v in self.axes.items()), self.dtype, self.device])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Is the kernel right on this case, and how far from the truth is it?"""
+
+    status: Status
+    reason: str = ""
+    error_rel: float | None = None
+    """Largest ||kernel - truth|| / ||truth|| over the input families."""
+    eager_error_rel: float | None = None
+    """Eager's own error on the family where the kernel's error was largest."""
+
+    def __post_init__(self) -> None:
+        if self.status is Status.PASSED and self.error_rel is None:
+            raise ValueError("a PASSED verdict must carry the error it passed with")
+        if self.status is not Status.PASSED and not self.reason:
+            raise ValueError(f"a {self.status} verdict must say why")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Samples of one subject on one case, and their summary."""
+
+    median_us: float
+    ci_low_us: float
+    ci_high_us: float
+    blocks_us: tuple[tuple[float, ...], ...]
+    """Raw samples in the order taken, one tuple per block of the alternation."""
+
+    @property
+    def samples(self) -> int:
+        return sum(len(block) for block in self.blocks_us)
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """Baseline time / kernel time from blocks that stood side by side."""
+
+    ratio: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True)
+class Build:
+    """How a kernel file's extensions came to be."""
+
+    seconds: float | None
+    """Wall time of compiling, None where nothing was compiled (SKIPPED)."""
+    status: Status | None = None
+    """None when it built; else BUILD_FAILED, LOAD_FAILED, TIMED_OUT or CRASHED."""
+    reason: str = ""
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row: what one kernel did on one case."""
+
+    problem: str
+    kernel: str
+    case: Case
+    case_index: int
+    verdict: Verdict
+    build_s: float | None = None
+    known_defect: Status | None = None
+    timing: Timing | None = None
+    baselines: Mapping[str, Timing] = field(default_factory=dict)
+    """Baseline name -> its timing; a baseline that could not run is absent."""
+    speedups: Mapping[str, Speedup] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.timing is not None and self.verdict.status not in TIMED:
+            raise ValueError(f"a {self.verdict.status} row must not carry a latency")
+
+    @property
+    def as_expected(self) -> bool:
+        """Does this row leave the exit code at 0?"""
+        if self.verdict.status is Status.SKIPPED:
+            return True
+        return self.verdict.status is (self.known_defect or Status.PASSED)

@@ -1,0 +1,394 @@
+"""PARENT: schedules builds, judging and timing; owns seeds, deadlines, verdicts and files.
+
+It never imports torch and never runs a line of a kernel file. Whatever becomes of a kernel
+becomes a row, and the row is on disk before the next one starts.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness import jit, stats
+from harness.catalog import unsupported
+from harness.children import Child, ChildFailed
+from harness.records import (
+    TIMED,
+    Build,
+    Case,
+    Kernel,
+    Problem,
+    Result,
+    Status,
+    Timing,
+    Verdict,
+)
+from harness.results import Writer
+
+BUILD_TIMEOUT_S = 900.0
+PREPARE_TIMEOUT_S = 600.0
+"""For making a case's truth, and for compiling a baseline."""
+
+_BUILD_MEMORY_BYTES = 3 << 30
+"""What one nvcc with PyTorch's headers takes at its peak."""
+
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure. Every subject gets `blocks` blocks, in alternating order."""
+
+    blocks: int
+    block_us: float
+    """A block holds about as many samples of the slowest subject as fit in this time."""
+    min_samples: int
+    max_samples: int
+    warm_up_s: float
+
+
+FULL = {
+    "cuda": Effort(blocks=10, block_us=20_000, min_samples=4, max_samples=20, warm_up_s=0.05),
+    "cpu": Effort(blocks=10, block_us=40_000, min_samples=3, max_samples=20, warm_up_s=0.1),
+}
+QUICK = {
+    "cuda": Effort(blocks=4, block_us=10_000, min_samples=3, max_samples=10, warm_up_s=0.02),
+    "cpu": Effort(blocks=4, block_us=20_000, min_samples=3, max_samples=10, warm_up_s=0.05),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a run needs to know."""
+
+    problem: Problem
+    kernels: Sequence[Kernel]
+    cases: Sequence[Case]
+    baselines: Sequence[str]
+    device: str
+    capability: tuple[int, int] | None
+    effort: Effort
+    seed: int
+    """Secret while the run lasts; every case's inputs derive from it."""
+    timeout_s: float
+    """For one request to a worker."""
+    judge_only: bool = False
+
+
+class Report(Protocol):
+    """What the command line shows while the run goes on."""
+
+    def step(self, text: str) -> None: ...
+    def built(self, kernel: Kernel, build: Build) -> None: ...
+    def baseline(self, case: Case, name: str, rough_us: float) -> None: ...
+    def note(self, text: str) -> None: ...
+    def row(self, result: Result) -> None: ...
+
+
+def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
+    """Build, judge and time every kernel on every case; one row each, written as it is known."""
+    logs = folder / "logs"
+    logs.mkdir()
+    exchange = Path(tempfile.mkdtemp(prefix="kernel-bench-", dir=_roomiest_memory_folder()))
+    run_ = _Run(plan, exchange, logs, report)
+    try:
+        run_.build_all()
+        for index, case in enumerate(plan.cases):
+            for kernel in plan.kernels:
+                report.step(f"{kernel.name}  {case}")
+                result = run_.row(kernel, case, index)
+                writer.append(result)
+                report.row(result)
+            run_.end_case()
+    finally:
+        run_.close()
+        shutil.rmtree(exchange, ignore_errors=True)
+
+
+def _roomiest_memory_folder() -> str | None:
+    """Shared memory if it has room for large tensors, else the usual temporary folder."""
+    shared = "/dev/shm"
+    if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > (4 << 30):
+        return shared
+    return None
+
+
+class _CaseFailed(Exception):
+    """The judge could not prepare or judge a case: the verdict for every kernel on it."""
+
+    def __init__(self, verdict: Verdict):
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+
+
+class _Run:
+    """The children of one run, and what is known so far."""
+
+    def __init__(self, plan: Plan, exchange: Path, logs: Path, report: Report) -> None:
+        self._plan = plan
+        self._exchange = exchange
+        self._logs = logs
+        self._report = report
+        self._arch = jit.architecture(plan.capability) if plan.capability else None
+        self._builds: dict[str, Build] = {}
+        self._judge: Child | None = None
+        self._workers: dict[str, Child] = {}
+        self._given_up: dict[str, str] = {}
+        """Kernel name -> why the rest of its cases are not tried."""
+        self._case_ready: tuple[list[str], dict[str, float]] | _CaseFailed | None = None
+        """Of the case at hand: the trials' names and the baselines' rough times."""
+
+    # Building
+
+    def build_all(self) -> None:
+        """Build every kernel that has a case to run, as many at once as the machine carries."""
+        plan = self._plan
+        wanted = [
+            (kernel, case)
+            for kernel in plan.kernels
+            if (case := next((c for c in plan.cases if not self._unsupported(kernel, c)), None))
+        ]
+        if not wanted:
+            return
+        self._report.step(f"building {len(wanted)} kernel{'s'[: len(wanted) > 1]}")
+        jobs = max(1, min(os.cpu_count() or 1, _available_bytes() // _BUILD_MEMORY_BYTES))
+        with ThreadPoolExecutor(jobs) as pool:
+            futures = {pool.submit(self._build, k, c): k for k, c in wanted}
+            for future in as_completed(futures):
+                kernel = futures[future]
+                self._builds[kernel.name] = future.result()
+                self._report.built(kernel, future.result())
+
+    def _build(self, kernel: Kernel, case: Case) -> Build:
+        log = self._logs / f"build-{kernel.name}.log"
+        child = Child("harness.jit", log=log)
+        try:
+            seconds = child.ask(
+                "build",
+                BUILD_TIMEOUT_S,
+                kernel=str(kernel.path),
+                problem=str(self._plan.problem.path),
+                axes=dict(case.axes),
+                arch=self._arch,
+            )
+            return Build(seconds)
+        except ChildFailed as failed:
+            where = f" (whole output: logs/{log.name})"
+            return Build(None, failed.status, failed.reason + where)
+        finally:
+            child.kill()
+
+    # One row
+
+    def row(self, kernel: Kernel, case: Case, index: int) -> Result:
+        """What becomes of one kernel on one case."""
+        timings: dict[str, Timing] = {}
+        if why := self._unsupported(kernel, case) or self._given_up.get(kernel.name):
+            verdict = Verdict(Status.SKIPPED, why)
+        elif (build := self._builds[kernel.name]).status:
+            verdict = Verdict(build.status, build.reason)
+        else:
+            verdict, timings = self._judge_and_time(kernel, case, index)
+        own = timings.pop("kernel", None)
+        build_known = self._builds.get(kernel.name)
+        ranked = own is not None and verdict.status is Status.PASSED
+        return Result(
+            problem=self._plan.problem.name,
+            kernel=kernel.name,
+            case=case,
+            case_index=index,
+            verdict=verdict,
+            build_s=build_known.seconds if build_known else None,
+            known_defect=kernel.known_defect,
+            timing=own,
+            baselines=timings,
+            speedups={name: stats.speedup(t, own) for name, t in timings.items()}
+            if ranked and own
+            else {},
+        )
+
+    def _judge_and_time(
+        self, kernel: Kernel, case: Case, index: int
+    ) -> tuple[Verdict, dict[str, Timing]]:
+        try:
+            trials, baselines = self._prepare(case, index)
+            verdict = self._judge_kernel(kernel, trials)
+            if verdict.status not in TIMED or self._plan.judge_only:
+                return verdict, {}
+            return verdict, self._time_kernel(kernel, list(baselines), baselines)
+        except _CaseFailed as failed:
+            return failed.verdict, {}
+        except ChildFailed as failed:
+            if not failed.alive:
+                self._workers.pop(kernel.name).kill()
+            if failed.status is Status.TIMED_OUT:
+                self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
+            return Verdict(failed.status, failed.reason), {}
+
+    def _unsupported(self, kernel: Kernel, case: Case) -> str | None:
+        return unsupported(kernel, self._plan.problem, case, self._plan.capability)
+
+    # The judge's side
+
+    def _prepare(self, case: Case, index: int) -> tuple[list[str], dict[str, float]]:
+        """Have the judge get the case and its baselines ready, once for all kernels."""
+        if self._case_ready is None:
+            try:
+                self._case_ready = self._prepare_now(case, index)
+            except _CaseFailed as failed:
+                self._case_ready = failed
+        if isinstance(self._case_ready, _CaseFailed):
+            raise self._case_ready
+        return self._case_ready
+
+    def _prepare_now(self, case: Case, index: int) -> tuple[list[str], dict[str, float]]:
+        plan = self._plan
+        trials = self._ask_judge(
+            "prepare",
+            PREPARE_TIMEOUT_S,
+            problem=str(plan.problem.path),
+            axes=dict(case.axes),
+            dtype=case.dtype,
+            # Cases draw from seeds far apart; the judge adds a small number per trial.
+            seed=plan.seed + 1000 * index,
+            families=plan.problem.families,
+        )
+        rough_us: dict[str, float] = {}
+        for name in () if plan.judge_only else plan.baselines:
+            self._report.step(f"{name}  {case}")
+            try:
+                rough_us[name] = self._ask_judge(
+                    "start_baseline",
+                    PREPARE_TIMEOUT_S,
+                    name=name,
+                    warm_up_s=plan.effort.warm_up_s,
+                )
+                self._report.baseline(case, name, rough_us[name])
+            except _CaseFailed as failed:
+                self._report.note(f"baseline {name} has no time on {case}: {failed.verdict.reason}")
+                if self._judge is None:
+                    raise
+        return trials, rough_us
+
+    def _ask_judge(self, request: str, timeout_s: float, **arguments: Any) -> Any:
+        if self._judge is None:
+            self._judge = Child(
+                "harness.judge",
+                self._plan.device,
+                str(self._exchange),
+                log=self._logs / "judge.log",
+            )
+        try:
+            return self._judge.ask(request, timeout_s, **arguments)
+        except ChildFailed as failed:
+            if not failed.alive:
+                self._judge.kill()
+                self._judge = None
+            status = (
+                failed.status if failed.status is Status.OUT_OF_MEMORY else Status.UNGRADABLE
+            )
+            raise _CaseFailed(Verdict(status, f"reference: {failed.reason}")) from failed
+
+    # The worker's side
+
+    def _judge_kernel(self, kernel: Kernel, trials: Sequence[str]) -> Verdict:
+        """Run the kernel on every trial. The first finite trial it gets wrong decides; one that
+        is wrong on non-finite inputs alone is NON_FINITE."""
+        child = self._worker(kernel)
+        self._ask(child, "construct", setup=str(self._exchange / "setup.pt"))
+        output = self._exchange / f"{kernel.name}.out"
+        worst: Mapping[str, Any] | None = None
+        for index in range(len(trials)):
+            self._ask(child, "call", trial=self._trial(index), output=str(output))
+            found = self._ask_judge("compare", PREPARE_TIMEOUT_S, trial=index, output=str(output))
+            output.unlink(missing_ok=True)
+            if found["status"]:
+                return Verdict(
+                    Status(found["status"]),
+                    found["reason"],
+                    # Of a kernel wrong on non-finite inputs: its error on finite ones.
+                    (worst or found)["error_rel"],
+                    (worst or found)["eager_error_rel"],
+                )
+            if worst is None or (found["error_rel"] or 0) > (worst["error_rel"] or 0):
+                worst = found
+        assert worst is not None
+        return Verdict(Status.PASSED, "", worst["error_rel"], worst["eager_error_rel"])
+
+    def _time_kernel(
+        self, kernel: Kernel, baselines: Sequence[str], rough_us: Mapping[str, float]
+    ) -> dict[str, Timing]:
+        """Time baselines and kernel block by block: A B C, C B A, A B C, ... cancels drift."""
+        effort = self._plan.effort
+        child = self._worker(kernel)
+        own_us = self._ask(child, "warm_up", trial=self._trial(0), seconds=effort.warm_up_s)
+        slowest_us = max([own_us, *rough_us.values()])
+        samples = int(effort.block_us / slowest_us)
+        samples = max(effort.min_samples, min(samples, effort.max_samples))
+        take: dict[str, Callable[[], list[float]]] = {
+            name: lambda name=name: self._ask_judge(  # type: ignore[misc]
+                "block", PREPARE_TIMEOUT_S, name=name, samples=samples
+            )
+            for name in baselines
+        }
+        take["kernel"] = lambda: self._ask(child, "block", samples=samples)
+        blocks: dict[str, list[list[float]]] = {name: [] for name in take}
+        order = list(take)
+        for _ in range(effort.blocks):
+            for name in order:
+                blocks[name].append(take[name]())
+            order.reverse()
+        return {name: stats.summarise(taken) for name, taken in blocks.items()}
+
+    def _worker(self, kernel: Kernel) -> Child:
+        """The kernel's worker, started and loaded if it has none."""
+        if kernel.name not in self._workers:
+            child = Child(
+                "harness.worker",
+                str(kernel.path),
+                self._plan.device,
+                self._arch,
+                log=self._logs / f"{kernel.name}.log",
+            )
+            self._workers[kernel.name] = child
+            self._ask(child, "load")
+        return self._workers[kernel.name]
+
+    def _ask(self, child: Child, request: str, **arguments: Any) -> Any:
+        return child.ask(request, self._plan.timeout_s, **arguments)
+
+    def _trial(self, index: int) -> str:
+        return str(self._exchange / f"{index}.pt")
+
+    # Endings
+
+    def end_case(self) -> None:
+        """Give the memory of a case back."""
+        self._case_ready = None
+        if self._judge is not None:
+            self._ask_judge("release", PREPARE_TIMEOUT_S)
+        for name in list(self._workers):
+            try:
+                self._ask(self._workers[name], "release")
+            except ChildFailed:
+                self._workers.pop(name).kill()
+
+    def close(self) -> None:
+        """End every child."""
+        for child in [*self._workers.values(), *([self._judge] if self._judge else [])]:
+            child.kill()
+
+
+def _available_bytes() -> int:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return _BUILD_MEMORY_BYTES
