@@ -217,7 +217,9 @@ def _parse_sweep(problem: Problem, item: str) -> tuple[tuple[str, ...], tuple[An
             )
     texts = [text.strip() for text in tail.split(",") if text.strip()]
     if not texts:
-        raise HarnessError(f"--sweep {item!r} names no values: give at least one, as in {names[0]}=64.")
+        raise HarnessError(
+            f"--sweep {item!r} names no values: give at least one, as in {names[0]}=64."
+        )
     convert: Callable[[str], Any] = type(problem.axes[names[0]])
     try:
         values = [_to_bool(text) if convert is bool else convert(text) for text in texts]

@@ -127,7 +127,9 @@ class Child:
                 Status.OUT_OF_MEMORY, reason + ", as when the system runs out of memory", False
             )
         last = _last_line(self.log)
-        return ChildFailed(Status.CRASHED, reason + (f"; it last said: {last}" if last else ""), False)
+        return ChildFailed(
+            Status.CRASHED, reason + (f"; it last said: {last}" if last else ""), False
+        )
 
 
 def _last_line(log: Path) -> str:

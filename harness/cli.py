@@ -32,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     no_args_is_help=False,
+    pretty_exceptions_enable=False,
     help="Compile inline-CUDA kernels, judge them against eager PyTorch, and time them.\n\n"
     "Without a command, [bold]run[/bold] is meant.",
     epilog="Exit code: 0 all kernels that ran are right, 1 one is not, 2 a usage error.",
@@ -39,29 +40,58 @@ app = typer.Typer(
 console = Console(highlight=False)
 
 ProblemOption = Annotated[
-    str, typer.Option("--problem", metavar="NAME|PATH", help="The reference: a name under reference/, or a file.")
+    str,
+    typer.Option(
+        "--problem", metavar="NAME|PATH", help="The reference: a name under reference/, or a file."
+    ),
 ]
 KernelOption = Annotated[
     list[str] | None,
-    typer.Option("--kernel", metavar="NAME|PATH", help="Only this kernel; repeat for more. [all of the problem's]"),
+    typer.Option(
+        "--kernel",
+        metavar="NAME|PATH",
+        help="Only this kernel; repeat for more. [all of the problem's]",
+    ),
 ]
 DeviceOption = Annotated[
-    str, typer.Option(metavar="auto|cuda|cuda:N|cpu", help="Where to run; auto is the GPU if there is one.")
+    str,
+    typer.Option(
+        metavar="auto|cuda|cuda:N|cpu", help="Where to run; auto is the GPU if there is one."
+    ),
 ]
 DtypeOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME,…", help="float32, bfloat16, float16, float64. [cuda: float32,bfloat16; cpu: float32]"),
+    typer.Option(
+        metavar="NAME,…",
+        help="float32, bfloat16, float16, float64. [cuda: float32,bfloat16; cpu: float32]",
+    ),
 ]
 SweepOption = Annotated[
     list[str] | None,
-    typer.Option("--sweep", metavar="AXIS=V,…", help="Values of an axis, any module global of the problem; repeatable. AXIS=AXIS=V,… ties two. [the problem's own]"),
+    typer.Option(
+        "--sweep",
+        metavar="AXIS=V,…",
+        help="Values of an axis, any module global of the problem; repeatable. "
+        "AXIS=AXIS=V,… ties two. [the problem's own]",
+    ),
 ]
 OutOption = Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder goes.")]
-QuickOption = Annotated[bool, typer.Option("--quick", help="One size per dtype and fewer samples: a look, not a figure.")]
-TimeoutOption = Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="How long a kernel may take over one request.")]
-SeedOption = Annotated[int | None, typer.Option(help="Draw inputs from this seed. [a new one each run]")]
+QuickOption = Annotated[
+    bool,
+    typer.Option("--quick", help="One size per dtype and fewer samples: a look, not a figure."),
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option(metavar="SECONDS", min=0.1, help="How long a kernel may take over one request."),
+]
+SeedOption = Annotated[
+    int | None, typer.Option(help="Draw inputs from this seed. [a new one each run]")
+]
 BaselineOption = Annotated[
-    str, typer.Option("--baseline", metavar="NAME,…", help="What to compare with: " + ", ".join(BASELINES) + ".")
+    str,
+    typer.Option(
+        "--baseline", metavar="NAME,…", help="What to compare with: " + ", ".join(BASELINES) + "."
+    ),
 ]
 
 RUN_EXAMPLES = """[bold]Examples[/bold]
@@ -112,7 +142,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say_error(sentence: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(sentence)}")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"[bold red]error:[/] {escape(sentence)}"
+    )
 
 
 @app.command(epilog=RUN_EXAMPLES)
@@ -150,12 +182,16 @@ def check(
 
 @app.command(name="list", epilog=LIST_EXAMPLES)
 def list_(
-    problem: Annotated[str | None, typer.Option(metavar="NAME|PATH", help="Only this problem.")] = None,
+    problem: Annotated[
+        str | None, typer.Option(metavar="NAME|PATH", help="Only this problem.")
+    ] = None,
 ) -> int:
     """Show problems with their axes, and the kernels there are for each."""
     problems = [catalog.find_problem(ROOT, problem)] if problem else catalog.list_problems(ROOT)
     for found in problems:
-        console.print(f"\n[bold]{found.name}[/]  " + " ".join(f"{k}={v}" for k, v in found.axes.items()))
+        console.print(
+            f"\n[bold]{found.name}[/]  " + " ".join(f"{k}={v}" for k, v in found.axes.items())
+        )
         table = Table(box=None, padding=(0, 2), show_header=False)
         for kernel in _kernels_or_none(found):
             facts = [", ".join(kernel.dtypes)] if kernel.dtypes else []

@@ -19,6 +19,7 @@ from harness.records import BASELINES, Status
 from harness.timing import Stopwatch
 from harness.validate import compare
 
+
 class Judge:
     """The judge's requests; the runner is the only one who asks."""
 
@@ -57,9 +58,7 @@ class Judge:
         }
         torch.save(setup, self._exchange / "setup.pt")
         for index, trial in enumerate(oracle.trials):
-            torch.save(
-                {"inputs": trial.inputs, "seed": trial.seed}, self._exchange / f"{index}.pt"
-            )
+            torch.save({"inputs": trial.inputs, "seed": trial.seed}, self._exchange / f"{index}.pt")
         self._oracle = oracle
         return [trial.name for trial in oracle.trials]
 

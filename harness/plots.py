@@ -23,7 +23,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
 from harness import results, stats
 from harness.records import Speedup, Status, Timing
@@ -134,7 +134,7 @@ def _load(folder: Path) -> Run:
     frame = results.read(folder)
     groups = _tied(frame, results.axis_columns(frame) or ["case"])
     varying = [group for group in groups if frame[group[0]].nunique() > 1] or groups[:1]
-    fixed = [f"{axis} = {frame[axis].iloc[0]}" for (axis, *_) in groups if [axis] not in varying]
+    fixed = [f"{g[0]} = {frame[g[0]].iloc[0]}" for g in groups if g not in varying]
     device = results.read_environment(folder).get("device_name") or frame["device"].iloc[0]
 
     rows, *columns = varying
@@ -189,10 +189,8 @@ def _baseline_speedups(frame: pd.DataFrame, baseline: str) -> list[Speedup]:
     """
     names = [f"{s}{end}_us" for s in ("eager", baseline) for end in ("", "_ci_low", "_ci_high")]
     cases = frame.groupby("case")[names].median().dropna()
-    return [
-        stats.speedup_of_medians(Timing(*row[:3], ()), Timing(*row[3:], ()))
-        for row in cases.to_numpy().tolist()
-    ]
+    timings = ((Timing(a, b, c, ()), Timing(d, e, f, ())) for a, b, c, d, e, f in cases.to_numpy())
+    return [stats.speedup_of_medians(eager, other) for eager, other in timings]
 
 
 # Speed-up, case by case
@@ -218,7 +216,7 @@ def _speedup_maps(run: Run, kernel: str) -> Figure | None:
     for panel in panels[:, 0]:
         panel.set_ylabel(run.row_axis)
     low, high = scale.get_clim()
-    ticks = _thinned(RATIO_TICKS, 1.0, 2**low, 2**high)
+    ticks = _thinned(RATIO_TICKS, 1.0, 2**low, 2**high, gap=0.5 / (down * len(run.rows)))
     bar = figure.colorbar(scale, ax=panels, aspect=16, pad=0.02)
     bar.set_ticks([math.log2(t) for t in ticks], labels=[f"{t:g}×" for t in ticks])
     bar.outline.set_visible(False)
@@ -234,7 +232,7 @@ def _heat_map(panel: Axes, run: Run, frame: pd.DataFrame, scale: ScalarMappable)
         face: Any = "#F3F3F3"
         hatch = "" if row["latency_us"] > 0 else "////"
         if passed and row["speedup_vs_eager"] > 0:
-            face = scale.cmap(scale.norm(math.log2(row["speedup_vs_eager"])))
+            face = scale.to_rgba([math.log2(row["speedup_vs_eager"])])[0]
             ink = "white" if _luminance(face) < 0.4 else INK
             _write(panel, x, y, f"{row['speedup_vs_eager']:.2f}×", color=ink)
         elif ratio > 0:
@@ -252,9 +250,9 @@ def _heat_map(panel: Axes, run: Run, frame: pd.DataFrame, scale: ScalarMappable)
 
 
 def _ratio_scale(ratios: pd.Series[float]) -> ScalarMappable:
-    """Red to blue over log2 of a ratio, white at 1x, as wide as the run needs: 1.25x to 4x."""
+    """Red to blue over log2 of a ratio, white at 1x, as wide as the run needs: 1.5x to 4x."""
     furthest = max((abs(math.log2(ratio)) for ratio in ratios.dropna()), default=0.0)
-    limit = min(max(furthest, math.log2(1.25)), 2.0)
+    limit = min(max(1.15 * furthest, math.log2(1.5)), 2.0)
     return ScalarMappable(Normalize(-limit, limit), matplotlib.colormaps["RdBu"])
 
 
@@ -268,7 +266,7 @@ def _latency(run: Run) -> Figure | None:
     across = min(4, len(run.columns))
     down = math.ceil(len(run.columns) / across)
     rows = down * len(run.dtypes)
-    figure = Figure((max(4.5, 2.3 * across + 0.8), max(2.4, 1.8 * rows + 0.3)), layout="constrained")
+    figure = Figure((max(4.5, 2.5 * across + 0.8), max(2.4, 1.8 * rows + 0.3)), layout="constrained")
     panels = figure.subplots(rows, across, squeeze=False, sharex=True, sharey=True)
     for i, dtype in enumerate(run.dtypes):
         block = panels[i * down : (i + 1) * down]
@@ -276,24 +274,27 @@ def _latency(run: Run) -> Figure | None:
             panel.set_visible(False)
         for panel, column in zip(block.flat, run.columns, strict=False):
             here = (run.frame["dtype"] == dtype) & (run.frame["(column)"] == column)
-            _latency_panel(panel, run, run.frame[here])
+            _draw_lines(panel, run, run.frame[here])
+            panel.grid(True)
+            panel.tick_params(labelsize=7)
             panel.set_title(f"{run.column_axis} = {_joined(column)}" if column else "")
         for panel in block[:, 0]:
             panel.set_ylabel(f"{dtype}\nlatency (µs)")
+    _scale_latency_axes(panels[0, 0], run.places)
     # The lowest panels that are there: the last row may be short.
     for panel in panels[-down:].flat[: len(run.columns)][-across:]:
         panel.set_xlabel(run.row_axis)
         panel.tick_params(labelbottom=True)
-    note = "bars: 95% interval"
-    if (run.frame["status"] == Status.NON_FINITE).any():
-        note += " · open markers: NON_FINITE, not ranked"
     legend = [Line2D([], [], label=n, **_pen(s, "--")) for n, s in run.baselines.items()]
     legend += [Line2D([], [], label=n, **_pen(s)) for n, s in run.kernels.items()]
-    _header(figure, run.problem, f"Latency · {run.subtitle} · {note}", legend)
+    if (run.frame["status"] == Status.NON_FINITE).any():
+        hollow = _pen((FAINT, "o"), "") | {"markerfacecolor": "white"}
+        legend.append(Line2D([], [], label="NON_FINITE, not ranked", **hollow))
+    _header(figure, run.problem, f"Median latency, 95% interval · {run.subtitle}", legend)
     return figure
 
 
-def _latency_panel(panel: Axes, run: Run, frame: pd.DataFrame) -> None:
+def _draw_lines(panel: Axes, run: Run, frame: pd.DataFrame) -> None:
     """Every subject's medians with their intervals; `frame` holds one dtype and column."""
     places = run.places
     for baseline, style in run.baselines.items():
@@ -306,16 +307,25 @@ def _latency_panel(panel: Axes, run: Run, frame: pd.DataFrame) -> None:
         hollow = _pen(style, "") | {"markerfacecolor": "white"}
         panel.plot(unranked["(row)"].map(places), unranked["latency_us"], zorder=3, **hollow)
 
-    values = list(places.values())
-    shown = _thinned(values, values[-1], values[0], values[-1])
-    labels = {place: str(row) for row, place in places.items()}
+
+def _scale_latency_axes(panel: Axes, places: dict[Any, float]) -> None:
+    """Log axes with plain numbers for ticks; all panels share those of this one."""
     panel.set(xscale="log", yscale="log")
-    panel.grid(True)
-    panel.xaxis.set_major_locator(FixedLocator(shown))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: labels.get(x, "")))
+    first, last = min(places.values()), max(places.values())
+    margin = max((last / first) ** 0.05, 1.1)
+    shown = _thinned(places.values(), last, first, last)
+    labels = {place: str(row) for row, place in places.items()}
+    panel.set_xlim(first / margin, last * margin)
+    panel.set_xticks(shown, [labels[place] for place in shown])
+
     low, high = panel.get_ylim()
-    panel.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 50 * low else (1, 2, 5)))
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.10g}"))
+    if high < 2 * low:  # differences of a few percent should look it
+        low, high = math.sqrt(low * high / 2), math.sqrt(low * high * 2)
+    steps = (1,) if high > 30 * low else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
+    candidates = [step * 10.0**power for power in range(-3, 10) for step in steps]
+    ticks = _thinned(candidates, 10.0, low, high, gap=0.12)
+    panel.set_ylim(low, high)
+    panel.set_yticks(ticks, [f"{tick:.10g}" for tick in ticks])
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_minor_locator(NullLocator())
 
@@ -414,7 +424,9 @@ def _bar_chart(panel: Axes, bars: Sequence[Bar]) -> None:
     margin = panel.get_yaxis_transform()
     for y, bar in enumerate(bars):
         if bar.mean is None:
-            panel.text(0.02, y, bar.note, transform=margin, va="center", size=7, color=FAINT)
+            panel.text(0.02, y, bar.note, transform=margin, va="center", size=7, color=FAINT).set_bbox(
+                {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            )
             continue
         ratio = bar.mean.ratio
         error = [[ratio - bar.mean.ci_low], [bar.mean.ci_high - ratio]]
@@ -436,9 +448,10 @@ def _header(figure: Figure, headline: str, detail: str, legend: Sequence[Line2D]
     width, panels_height = figure.get_size_inches()
     bold = textwrap.wrap(headline, int(width * 11))
     faint = textwrap.wrap(detail, int(width * 15))
-    longest = max((len(str(line.get_label())) for line in legend), default=0)
-    columns = max(1, min(len(legend), int(width * 14 / (longest + 7))))
-    heights = (0.19 * len(bold), 0.155 * len(faint), 0.17 * math.ceil(len(legend) / columns))
+    letters = [len(str(line.get_label())) + 7 for line in legend]
+    fits = int(width * 14)
+    columns = len(letters) if sum(letters) <= fits else max(1, fits // max(letters))
+    heights = (0.19 * len(bold), 0.155 * len(faint), 0.17 * (math.ceil(len(legend) / columns) if legend else 0))
     total = panels_height + 0.12 + sum(heights)
     figure.set_size_inches(width, total)
     left, top = 0.08 / width, 1 - 0.07 / total
@@ -448,19 +461,21 @@ def _header(figure: Figure, headline: str, detail: str, legend: Sequence[Line2D]
     top -= heights[1] / total
     if legend:
         figure.legend(
-            handles=legend, loc="upper left", bbox_to_anchor=(0, top), ncols=columns,
+            handles=legend, loc="upper left", bbox_to_anchor=(left, top), ncols=columns,
             borderaxespad=0.1, borderpad=0.2, handlelength=2.6,
         )  # fmt: skip
     figure.set_layout_engine("constrained", rect=(0, 0, 1, panels_height / total))
 
 
-def _thinned(values: Iterable[float], anchor: float, low: float, high: float) -> list[float]:
-    """The values from low to high, less those too close on a log axis to one nearer the anchor."""
-    gap = 0.11 * math.log(high / low)
+def _thinned(values: Iterable[float], anchor: float, low: float, high: float, gap: float = 0.1) -> list[float]:
+    """The values from low to high, without those too close to one nearer the anchor.
+
+    gap: smallest distance between two, as a part of a log axis from low to high.
+    """
     kept: list[float] = []
     inside = (value for value in values if low <= value <= high)
     for value in sorted(inside, key=lambda value: abs(math.log(value / anchor))):
-        if all(abs(math.log(value / other)) >= gap for other in kept):
+        if all(abs(math.log(value / other)) >= gap * math.log(high / low) for other in kept):
             kept.append(value)
     return sorted(kept)
 

@@ -120,7 +120,10 @@ def print_summary(console: Console, rows: Sequence[Result], folder: Path) -> Non
     console.print()
     console.print(table)
     console.print(f"\n{_conclusion(rows, means)}", soft_wrap=True)
-    console.print(f"[dim]Speed-ups are geometric means over passed cases. All files: {folder}[/]", soft_wrap=True)
+    console.print(
+        f"[dim]Speed-ups are geometric means over passed cases. All files: {folder}[/]",
+        soft_wrap=True,
+    )
 
 
 def _means(rows: Sequence[Result], baselines: Sequence[str]) -> Mapping[str, float]:
@@ -177,4 +180,3 @@ def _conclusion(rows: Sequence[Result], means: Mapping[str, Mapping[str, float]]
     if failed:
         text += f"; [bold red]wrong or failed: {', '.join(sorted(failed))}[/]"
     return text + "."
-

@@ -39,7 +39,6 @@ _BUILD_MEMORY_BYTES = 3 << 30
 """What one nvcc with PyTorch's headers takes at its peak."""
 
 
-
 @dataclass(frozen=True)
 class Effort:
     """How long to measure. Every subject gets `blocks` blocks, in alternating order."""
@@ -289,9 +288,7 @@ class _Run:
             if not failed.alive:
                 self._judge.kill()
                 self._judge = None
-            status = (
-                failed.status if failed.status is Status.OUT_OF_MEMORY else Status.UNGRADABLE
-            )
+            status = failed.status if failed.status is Status.OUT_OF_MEMORY else Status.UNGRADABLE
             raise _CaseFailed(Verdict(status, f"reference: {failed.reason}")) from failed
 
     # The worker's side

@@ -74,13 +74,13 @@ class Stopwatch:
         # holding the stream for longer would hide nothing.
         spin_cycles = int(min(2 * host_us, 2_000) * _SPIN_CYCLES_PER_US)
         events = [
-            (torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True))
+            tuple(torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
             for _ in range(samples)
         ]
         for before, after in events:
             self._dirty.zero_()
             torch.sum(self._clean, dim=0, out=self._sink)
-            torch.cuda._sleep(spin_cycles)
+            torch.cuda._sleep(spin_cycles)  # type: ignore[no-untyped-call]
             before.record()
             call()
             after.record()

@@ -13,6 +13,7 @@ room for another order of summation where eager's own happens to be very accurat
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +52,7 @@ def compare(output: Any, eager: Any, truth: Any) -> Comparison:
     from its budget decides. A list and a tuple are the same structure: a C++ extension that
     returns a std::vector gives Python a list.
     """
-    outputs, eagers, truths = {}, {}, {}
-    _flatten(output, "output", outputs)
-    _flatten(eager, "output", eagers)
-    _flatten(truth, "output", truths)
+    outputs, eagers, truths = (dict(_leaves(value)) for value in (output, eager, truth))
     if list(outputs) != list(eagers):
         return _problem(
             Status.WRONG_STRUCTURE,
@@ -68,21 +66,24 @@ def compare(output: Any, eager: Any, truth: Any) -> Comparison:
     return max(measured or compared, key=lambda c: c.error_rel or 0.0)
 
 
-def _flatten(value: Any, path: str, leaves: dict[str, Any]) -> None:
+def _leaves(value: Any, path: str = "output") -> Iterator[tuple[str, Any]]:
+    """Every value that is no container, with its place."""
     if isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            _flatten(item, f"{path}[{index}]", leaves)
+            yield from _leaves(item, f"{path}[{index}]")
     elif isinstance(value, dict):
         for key, item in value.items():
-            _flatten(item, f"{path}[{key!r}]", leaves)
+            yield from _leaves(item, f"{path}[{key!r}]")
     else:
-        leaves[path] = value
+        yield path, value
 
 
 def _describe(leaves: dict[str, Any]) -> str:
     if list(leaves) == ["output"]:
         return f"one {type(leaves['output']).__name__}"
-    return f"{len(leaves)} values ({', '.join(list(leaves)[:4])}{', ...' if len(leaves) > 4 else ''})"
+    return (
+        f"{len(leaves)} values ({', '.join(list(leaves)[:4])}{', ...' if len(leaves) > 4 else ''})"
+    )
 
 
 def _problem(status: Status, reason: str, errors: tuple[float, float] | None = None) -> Comparison:
