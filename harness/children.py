@@ -103,8 +103,13 @@ class Child:
             raise ChildFailed(Status(reply["failed"]), reply["reason"], not reply["poisoned"])
         return reply["answer"]
 
-    def kill(self) -> None:
-        """End the child and everything it started."""
+    def hang_up(self) -> None:
+        """Let the child end by itself; `kill` it later for certain."""
+        self._conn.close()
+
+    def kill(self, patience_s: float = 0.0) -> None:
+        """End the child and everything it started, at the latest after `patience_s` seconds."""
+        self._process.join(patience_s)
         if self._process.pid is not None:
             # The child leads a process group of its own once it serves; before that, it is alone.
             with contextlib.suppress(ProcessLookupError, PermissionError):

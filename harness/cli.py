@@ -259,7 +259,7 @@ def _run(
         f"{len(cases)} cases → {folder}",
         soft_wrap=True,
     )
-    progress = Progress(console, len(kernels) * len(cases))
+    progress = Progress(console, kernels, cases)
     rows = progress.rows
     try:
         with progress:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -64,14 +65,16 @@ class Run:
     The first axis that varies gives the rows. The other axes that vary give the columns
     between them, one for each combination that occurs, so a sweep of any number of axes
     fits. Axes equal in every case (in_features = out_features) count as one. Axes that
-    never vary are named in `subtitle`.
+    never vary are in `fixed`.
     """
 
     frame: pd.DataFrame
     """As `results.read` gives it, with the case's place in `(row)` and `(column)`."""
     row_axis: str
-    column_axis: str
-    subtitle: str
+    column_axes: list[str]
+    device: str
+    fixed: list[str]
+    """`axis = value` of the axes that never vary."""
 
     @property
     def problem(self) -> str:
@@ -134,19 +137,19 @@ def _load(folder: Path) -> Run:
     frame = results.read(folder)
     groups = _tied(frame, results.axis_columns(frame) or ["case"])
     varying = [group for group in groups if frame[group[0]].nunique() > 1] or groups[:1]
-    fixed = [f"{g[0]} = {frame[g[0]].iloc[0]}" for g in groups if g not in varying]
-    device = results.read_environment(folder).get("device_name") or frame["device"].iloc[0]
-
     rows, *columns = varying
+    device = results.read_environment(folder).get("device_name") or frame["device"].iloc[0]
     frame["(row)"] = frame[rows[0]]
-    frame["(column)"] = list(zip(*(frame[column[0]] for column in columns), strict=True)) or [
-        () for _ in range(len(frame))
+    # Column by column, for a frame's rows would turn integers beside floats into floats.
+    frame["(column)"] = list(zip(*(frame[axis] for axis, *_ in columns), strict=True)) or [
+        () for _ in frame.index
     ]
     return Run(
         frame,
         row_axis=" = ".join(rows),
-        column_axis=", ".join(" = ".join(column) for column in columns),
-        subtitle=" · ".join([str(device), *fixed]),
+        column_axes=[" = ".join(column) for column in columns],
+        device=str(device),
+        fixed=[f"{g[0]} = {_plain(frame[g[0]].iloc[0])}" for g in groups if g not in varying],
     )
 
 
@@ -165,7 +168,9 @@ def _tied(frame: pd.DataFrame, axes: Iterable[str]) -> list[list[str]]:
 def _ordered(values: Iterable[Any]) -> list[Any]:
     """Distinct values: numbers ascending, anything else as they first appear."""
     distinct = list(dict.fromkeys(values))
-    flat = [part for value in distinct for part in (value if isinstance(value, tuple) else (value,))]
+    flat = [
+        part for value in distinct for part in (value if isinstance(value, tuple) else (value,))
+    ]
     return distinct if any(isinstance(part, str) for part in flat) else sorted(distinct)
 
 
@@ -202,25 +207,24 @@ def _speedup_maps(run: Run, kernel: str) -> Figure | None:
     if (frame["latency_us"] / frame["eager_us"]).isna().all():
         return None
     dtypes = list(dict.fromkeys(frame["dtype"]))
-    across = max(1, min(len(dtypes), 10 // len(run.columns)))
-    down = math.ceil(len(dtypes) / across)
+    across, down = _grid(len(dtypes), most=10 // len(run.columns))
     width = across * (0.76 * len(run.columns) + 0.6) + 0.8
-    figure = Figure((max(4.5, width), down * (0.4 * len(run.rows) + 0.75)), layout="constrained")
+    figure = Figure((max(4.5, width), down * (0.4 * len(run.rows) + 0.75)))
     panels = figure.subplots(down, across, squeeze=False)
     scale = _ratio_scale(run.frame["speedup_vs_eager"])
     for panel in panels.flat[len(dtypes) :]:
         panel.set_visible(False)
     for panel, dtype in zip(panels.flat, dtypes, strict=False):
         _heat_map(panel, run, frame[frame["dtype"] == dtype], scale)
-        panel.set(title=dtype, xlabel=run.column_axis)
+        panel.set(title=dtype, xlabel=", ".join(run.column_axes))
     for panel in panels[:, 0]:
         panel.set_ylabel(run.row_axis)
     low, high = scale.get_clim()
     ticks = _thinned(RATIO_TICKS, 1.0, 2**low, 2**high, gap=0.5 / (down * len(run.rows)))
-    bar = figure.colorbar(scale, ax=panels, aspect=16, pad=0.02)
+    bar = figure.colorbar(scale, ax=panels, aspect=3 * down * len(run.rows), pad=0.02)
     bar.set_ticks([math.log2(t) for t in ticks], labels=[f"{t:g}×" for t in ticks])
     bar.outline.set_visible(False)
-    _header(figure, f"{run.problem} · {kernel}", f"Speed-up over eager · {run.subtitle}")
+    _header(figure, f"{run.problem} · {kernel}", ["Speed-up over eager", run.device, *run.fixed])
     return figure
 
 
@@ -228,23 +232,26 @@ def _heat_map(panel: Axes, run: Run, frame: pd.DataFrame, scale: ScalarMappable)
     """One cell per case: coloured where ranked, plain grey where only timed, else hatched."""
     for row in frame.to_dict("records"):
         x, y = run.columns.index(row["(column)"]), run.rows.index(row["(row)"])
-        passed, ratio = row["status"] == Status.PASSED, row["eager_us"] / row["latency_us"]
+        speedup = row["speedup_vs_eager"] if row["status"] == Status.PASSED else math.nan
+        timed = row["eager_us"] / row["latency_us"]
         face: Any = "#F3F3F3"
         hatch = "" if row["latency_us"] > 0 else "////"
-        if passed and row["speedup_vs_eager"] > 0:
-            face = scale.to_rgba([math.log2(row["speedup_vs_eager"])])[0]
-            ink = "white" if _luminance(face) < 0.4 else INK
-            _write(panel, x, y, f"{row['speedup_vs_eager']:.2f}×", color=ink)
-        elif ratio > 0:
-            _write(panel, x, y - 0.13, _stacked(row["status"]), size=5.5)
-            _write(panel, x, y + 0.3, f"{ratio:.2f}×", size=5.5, color=FAINT)
+        if speedup > 0:
+            face = scale.to_rgba(np.array([math.log2(speedup)]))[0]
+            ink = "white" if _luminance(face) < 0.45 else INK
+            _write(panel, x, y, f"{speedup:.2f}×", color=ink)
         else:
-            _write(panel, x, y, _stacked(row["status"]), size=5.5)
+            lift = 0.13 if timed > 0 else 0.0
+            _write(panel, x, y - lift, row["status"].replace("_", "\n"), size=5.5)
+        if timed > 0 and not speedup > 0:
+            _write(panel, x, y + 0.3, f"{timed:.2f}×", size=5.5, color=FAINT)
         cell = Rectangle((x - 0.5, y - 0.5), 1, 1, fc=face, hatch=hatch, ec="white", lw=1.2)
         panel.add_patch(cell)
     panel.set(xlim=(-0.5, len(run.columns) - 0.5), ylim=(len(run.rows) - 0.5, -0.5))
-    panel.set_xticks(range(len(run.columns)), [_joined(column) for column in run.columns])
-    panel.set_yticks(range(len(run.rows)), [str(row) for row in run.rows])
+    panel.set_xticks(
+        range(len(run.columns)), [", ".join(map(_plain, column)) for column in run.columns]
+    )
+    panel.set_yticks(range(len(run.rows)), [_plain(row) for row in run.rows])
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
 
@@ -263,10 +270,9 @@ def _latency(run: Run) -> Figure | None:
     """Time against the first axis, log-log, one panel per dtype and column of the sweep."""
     if run.frame["latency_us"].isna().all():
         return None
-    across = min(4, len(run.columns))
-    down = math.ceil(len(run.columns) / across)
+    across, down = _grid(len(run.columns), most=4)
     rows = down * len(run.dtypes)
-    figure = Figure((max(4.5, 2.5 * across + 0.8), max(2.4, 1.8 * rows + 0.3)), layout="constrained")
+    figure = Figure((max(4.5, 2.5 * across + 0.8), max(2.4, 1.8 * rows + 0.3)))
     panels = figure.subplots(rows, across, squeeze=False, sharex=True, sharey=True)
     for i, dtype in enumerate(run.dtypes):
         block = panels[i * down : (i + 1) * down]
@@ -277,7 +283,7 @@ def _latency(run: Run) -> Figure | None:
             _draw_lines(panel, run, run.frame[here])
             panel.grid(True)
             panel.tick_params(labelsize=7)
-            panel.set_title(f"{run.column_axis} = {_joined(column)}" if column else "")
+            panel.set_title(_named(run.column_axes, column))
         for panel in block[:, 0]:
             panel.set_ylabel(f"{dtype}\nlatency (µs)")
     _scale_latency_axes(panels[0, 0], run.places)
@@ -290,7 +296,7 @@ def _latency(run: Run) -> Figure | None:
     if (run.frame["status"] == Status.NON_FINITE).any():
         hollow = _pen((FAINT, "o"), "") | {"markerfacecolor": "white"}
         legend.append(Line2D([], [], label="NON_FINITE, not ranked", **hollow))
-    _header(figure, run.problem, f"Median latency, 95% interval · {run.subtitle}", legend)
+    _header(figure, run.problem, ["Median latency, 95% interval", run.device, *run.fixed], legend)
     return figure
 
 
@@ -301,7 +307,7 @@ def _draw_lines(panel: Axes, run: Run, frame: pd.DataFrame) -> None:
         medians = frame.groupby("(row)", as_index=False).median(numeric_only=True)
         _line(panel, places, medians, baseline, _pen(style, "--"))
     for kernel, style in run.kernels.items():
-        own = frame[frame["kernel"] == kernel].sort_values("(row)", key=lambda s: s.map(places))
+        own = frame[frame["kernel"] == kernel]
         _line(panel, places, own, "latency", _pen(style))
         unranked = own[own["status"] == Status.NON_FINITE]
         hollow = _pen(style, "") | {"markerfacecolor": "white"}
@@ -314,7 +320,7 @@ def _scale_latency_axes(panel: Axes, places: dict[Any, float]) -> None:
     first, last = min(places.values()), max(places.values())
     margin = max((last / first) ** 0.05, 1.1)
     shown = _thinned(places.values(), last, first, last)
-    labels = {place: str(row) for row, place in places.items()}
+    labels = {place: _plain(row) for row, place in places.items()}
     panel.set_xlim(first / margin, last * margin)
     panel.set_xticks(shown, [labels[place] for place in shown])
 
@@ -333,7 +339,9 @@ def _scale_latency_axes(panel: Axes, places: dict[Any, float]) -> None:
 def _line(
     panel: Axes, places: dict[Any, float], frame: pd.DataFrame, subject: str, pen: dict[str, Any]
 ) -> None:
+    """One subject's medians and intervals; `frame` has one line per row of the sweep."""
     timed = frame.dropna(subset=f"{subject}_us")
+    timed = timed.sort_values("(row)", key=lambda rows: rows.map(places))
     middle = timed[f"{subject}_us"]
     bars = [middle - timed[f"{subject}_ci_low_us"], timed[f"{subject}_ci_high_us"] - middle]
     panel.errorbar(timed["(row)"].map(places), middle, yerr=bars, elinewidth=0.8, **pen)
@@ -373,45 +381,45 @@ def _summary(run: Run) -> Figure | None:
         return None
     low = min(0.9, *(mean.ci_low for mean in means)) / 1.04
     high = max(1.1, *(mean.ci_high for mean in means)) * 1.04
-    across = min(2, len(bars))
-    down = math.ceil(len(bars) / across)
-    height = down * (0.26 * len(subjects) + 0.7)
-    figure = Figure((3.9 * across + 0.8, max(1.4, height)), layout="constrained")
+    across, down = _grid(len(bars), most=2)
+    names = 0.075 * max(len(subject[0].name) for subject in subjects)
+    width = across * 3.5 + names
+    figure = Figure((max(4.5, width), down * (0.26 * len(subjects) + 0.6)))
     panels = figure.subplots(down, across, squeeze=False, sharey=True)
     for panel in panels.flat[len(bars) :]:
         panel.set_visible(False)
-    for panel, dtype, column in zip(panels.flat, run.dtypes, zip(*subjects, strict=True), strict=False):
+    ticks = _thinned(RATIO_TICKS, 1.0, low, high, gap=0.14)
+    by_dtype = zip(*subjects, strict=True)
+    for panel, dtype, column in zip(panels.flat, run.dtypes, by_dtype, strict=False):
         panel.set(title=dtype, xscale="log", xlim=(low, high), ylim=(len(subjects) - 0.4, -0.6))
-        panel.set_yticks(range(len(subjects)), [bar.name for bar in column])
-        _bar_chart(panel, column)
-        ticks = _thinned(RATIO_TICKS, 1.0, low, high)
         panel.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
+        panel.set_yticks(range(len(subjects)), [bar.name for bar in column])
         panel.xaxis.set_minor_locator(NullLocator())
+        _bar_chart(panel, column)
     detail = "Geometric mean speed-up over eager, on the cases passed"
-    _header(figure, run.problem, f"{detail} · {run.subtitle}")
+    _header(figure, run.problem, [detail, run.device, *run.fixed])
     return figure
 
 
 def _bars(run: Run, frame: pd.DataFrame) -> list[Bar]:
     """Baselines but eager, then kernels; `frame` holds one dtype."""
     cases = frame["case"].nunique()
-    bars = []
-    for name, (colour, _) in run.baselines.items():
-        if name != "eager":
-            speedups = _baseline_speedups(frame, name)
-            bars.append(_bar(name, colour, speedups, cases, "not timed"))
+    subjects = [
+        (name, colour, _baseline_speedups(frame, name), "not timed")
+        for name, (colour, _) in run.baselines.items()
+        if name != "eager"
+    ]
     for name, (colour, _) in run.kernels.items():
         own = frame[frame["kernel"] == name]
-        outcomes = Counter(own["status"]).most_common(2)
-        fate = "never passed: " + ", ".join(f"{count} {status}" for status, count in outcomes)
-        bars.append(_bar(name, colour, _speedups(own), cases, fate))
-    return bars
-
-
-def _bar(name: str, colour: str, speedups: Sequence[Speedup], cases: int, fate: str) -> Bar:
-    if not speedups:
-        return Bar(name, colour, None, fate)
-    return Bar(name, colour, stats.mean_speedup(speedups), f"{len(speedups)}/{cases}")
+        fates = Counter(own["status"]).most_common(2)
+        fate = "never passed: " + ", ".join(f"{count} {status}" for status, count in fates)
+        subjects.append((name, colour, _speedups(own), fate))
+    return [
+        Bar(name, colour, stats.mean_speedup(ratios), f"{len(ratios)}/{cases}")
+        if ratios
+        else Bar(name, colour, None, fate)
+        for name, colour, ratios, fate in subjects
+    ]
 
 
 def _overall(subject: Sequence[Bar]) -> float:
@@ -421,21 +429,18 @@ def _overall(subject: Sequence[Bar]) -> float:
 
 
 def _bar_chart(panel: Axes, bars: Sequence[Bar]) -> None:
-    margin = panel.get_yaxis_transform()
+    panel.grid(True, axis="x")
     for y, bar in enumerate(bars):
         if bar.mean is None:
-            panel.text(0.02, y, bar.note, transform=margin, va="center", size=7, color=FAINT).set_bbox(
-                {"facecolor": "white", "edgecolor": "none", "pad": 1}
-            )
+            _beside(panel, 0, y, bar.note, 4, size=7, color=FAINT, backgroundcolor="white")
             continue
         ratio = bar.mean.ratio
         error = [[ratio - bar.mean.ci_low], [bar.mean.ci_high - ratio]]
         panel.barh(y, ratio - 1, left=1, height=0.62, color=bar.colour)
         panel.errorbar(ratio, y, xerr=error, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
-        panel.text(1.03, y, f"{ratio:.2f}×", transform=margin, va="center", weight="bold")
-        panel.text(1.19, y, bar.note, transform=margin, va="center", size=7.5, color=FAINT)
+        _beside(panel, 1, y, f"{ratio:.2f}×", 6, weight="bold")
+        _beside(panel, 1, y, bar.note, 40, size=7.5, color=FAINT)
     panel.axvline(1, color=INK, lw=0.8)
-    panel.grid(True, axis="x")
     panel.spines["left"].set_visible(False)
     panel.tick_params(axis="y", length=0)
 
@@ -443,34 +448,51 @@ def _bar_chart(panel: Axes, bars: Sequence[Bar]) -> None:
 # What the pictures share
 
 
-def _header(figure: Figure, headline: str, detail: str, legend: Sequence[Line2D] = ()) -> None:
-    """Put a bold line, a fainter one and a legend above the panels, wrapped to the width."""
+def _header(
+    figure: Figure, headline: str, details: Sequence[str], legend: Sequence[Line2D] = ()
+) -> None:
+    """Put a bold line, a fainter one and a legend on top, wrapped to the figure's width.
+
+    The figure grows by what they need, and its panels are laid out below them.
+    """
     width, panels_height = figure.get_size_inches()
-    bold = textwrap.wrap(headline, int(width * 11))
-    faint = textwrap.wrap(detail, int(width * 15))
-    letters = [len(str(line.get_label())) + 7 for line in legend]
-    fits = int(width * 14)
-    columns = len(letters) if sum(letters) <= fits else max(1, fits // max(letters))
-    heights = (0.19 * len(bold), 0.155 * len(faint), 0.17 * (math.ceil(len(legend) / columns) if legend else 0))
-    total = panels_height + 0.12 + sum(heights)
-    figure.set_size_inches(width, total)
-    left, top = 0.08 / width, 1 - 0.07 / total
+    bold = textwrap.wrap(headline, int(9.4 * width))
+    # No-break spaces: a line may end between two details, not inside one.
+    detail = " · ".join(text.replace(" ", "\N{NO-BREAK SPACE}") for text in details)
+    faint = textwrap.wrap(detail, int(15 * width))
+    letters = [len(str(line.get_label())) + 7 for line in legend] or [0]
+    columns = (
+        len(letters) if sum(letters) <= 14 * width else max(1, int(14 * width) // max(letters))
+    )
+
+    heights = (0.19 * len(bold), 0.155 * len(faint), 0.17 * math.ceil(len(legend) / columns))
+    height = panels_height + 0.12 + sum(heights)
+    left, top = 0.08 / width, 1 - 0.07 / height
+    figure.set_size_inches(width, height)
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, panels_height / height))
     figure.text(left, top, "\n".join(bold), size=10.5, weight="bold", va="top")
-    top -= heights[0] / total
+    top -= heights[0] / height
     figure.text(left, top, "\n".join(faint), size=8, color=FAINT, va="top")
-    top -= heights[1] / total
     if legend:
+        corner = (left, top - heights[1] / height)
         figure.legend(
-            handles=legend, loc="upper left", bbox_to_anchor=(left, top), ncols=columns,
+            handles=legend, ncols=columns, loc="upper left", bbox_to_anchor=corner,
             borderaxespad=0.1, borderpad=0.2, handlelength=2.6,
         )  # fmt: skip
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, panels_height / total))
 
 
-def _thinned(values: Iterable[float], anchor: float, low: float, high: float, gap: float = 0.1) -> list[float]:
-    """The values from low to high, without those too close to one nearer the anchor.
+def _grid(panels: int, most: int) -> tuple[int, int]:
+    """Columns and rows for so many panels, as even as at most `most` columns allow."""
+    down = math.ceil(panels / max(1, most))
+    return math.ceil(panels / down), down
 
-    gap: smallest distance between two, as a part of a log axis from low to high.
+
+def _thinned(
+    values: Iterable[float], anchor: float, low: float, high: float, gap: float = 0.1
+) -> list[float]:
+    """The values from low to high, less those too close to one nearer the anchor.
+
+    gap: the smallest distance to keep, as a part of a log axis from low to high.
     """
     kept: list[float] = []
     inside = (value for value in values if low <= value <= high)
@@ -484,12 +506,18 @@ def _write(panel: Axes, x: float, y: float, text: str, **style: Any) -> None:
     panel.text(x, y, text, ha="center", va="center", linespacing=1.0, **style)
 
 
-def _stacked(status: str) -> str:
-    return status.replace("_", "\n")
+def _beside(panel: Axes, x: float, y: float, text: str, points: float, **style: Any) -> None:
+    """Text so many points to the right of x, a part of the panel's width."""
+    margin = panel.get_yaxis_transform()
+    panel.annotate(text, (x, y), (points, 0), margin, "offset points", va="center", **style)
 
 
-def _joined(values: Iterable[Any]) -> str:
-    return ", ".join(str(value) for value in values)
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _named(axes: Iterable[str], values: Iterable[object]) -> str:
+    return ", ".join(f"{axis} = {_plain(value)}" for axis, value in zip(axes, values, strict=True))
 
 
 def _luminance(colour: Sequence[float]) -> float:

@@ -21,8 +21,10 @@ _COLOURS = {Status.PASSED: "green", Status.NON_FINITE: "yellow", Status.SKIPPED:
 class Progress:
     """Shows a run while it goes on; implements runner.Report."""
 
-    def __init__(self, console: Console, rows: int) -> None:
+    def __init__(self, console: Console, kernels: Sequence[Kernel], cases: Sequence[Case]) -> None:
         self.rows: list[Result] = []
+        self._cases = cases
+        self._name_width = max(len(kernel.name) for kernel in kernels)
         self._console = console
         self._bars = bars.Progress(
             bars.SpinnerColumn(),
@@ -35,9 +37,8 @@ class Progress:
             console=console,
             transient=True,
         )
-        self._task = self._bars.add_task("starting", total=rows)
+        self._task = self._bars.add_task("starting", total=len(kernels) * len(cases))
         self._skipped: set[tuple[str, str]] = set()
-        self._shown_axes: tuple[str, ...] | None = None
 
     def __enter__(self) -> Progress:
         self._bars.start()
@@ -61,7 +62,7 @@ class Progress:
             self._print(f"  built {kernel.name} in {build.seconds:.1f} s")
 
     def baseline(self, case: Case, name: str, rough_us: float) -> None:
-        self._print(f"  [dim]{case}  {name} about {format_us(rough_us)}[/]")
+        self._print(f"  [dim]{self._short(case)}  {name} about {format_us(rough_us)}[/]")
 
     def note(self, text: str) -> None:
         self._print(f"  [yellow]note:[/] {escape(text)}")
@@ -78,7 +79,8 @@ class Progress:
             self._print(f"  [dim]SKIPPED {result.kernel}: {escape(verdict.reason)}[/]")
             return
         colour = _COLOURS.get(verdict.status, "red")
-        parts = [f"  [{colour}]{verdict.status:<10}[/] {result.kernel:<22} {result.case}"]
+        name = f"{result.kernel:<{self._name_width}}"
+        parts = [f"  [{colour}]{verdict.status:<10}[/] {name}  {self._short(result.case)}"]
         if result.timing:
             parts.append(f"[bold]{format_us(result.timing.median_us)}[/]")
         parts += [f"{s.ratio:.2f}× {name}" for name, s in result.speedups.items()]
@@ -87,6 +89,18 @@ class Progress:
         elif verdict.status is not Status.PASSED:
             parts.append("[dim](as the file says)[/]")
         self._print("  ".join(parts))
+
+    def _short(self, case: Case) -> str:
+        """What tells this case from the run's others."""
+        first = self._cases[0]
+        parts = [
+            f"{axis}={value}"
+            for axis, value in case.axes.items()
+            if any(other.axes[axis] != first.axes[axis] for other in self._cases)
+        ]
+        if any(other.dtype != first.dtype for other in self._cases):
+            parts.append(case.dtype)
+        return " ".join(parts) or str(case)
 
     def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)

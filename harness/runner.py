@@ -376,9 +376,12 @@ class _Run:
                 self._workers.pop(name).kill()
 
     def close(self) -> None:
-        """End every child."""
-        for child in [*self._workers.values(), *([self._judge] if self._judge else [])]:
-            child.kill()
+        """End every child: all at once by themselves, the stubborn ones by force."""
+        children = [*self._workers.values(), *([self._judge] if self._judge else [])]
+        for child in children:
+            child.hang_up()
+        for child in children:
+            child.kill(patience_s=3)
 
 
 def _available_bytes() -> int:

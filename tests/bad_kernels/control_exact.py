@@ -1,0 +1,13 @@
+"""PASSED: a control, the reference's own arithmetic."""
+
+import torch
+import torch.nn as nn
+
+
+class ModelNew(nn.Module):
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features)
+
+    def forward(self, x):
+        return torch.clamp(self.linear(x), -3, 3)

@@ -1,0 +1,16 @@
+"""TIMED_OUT: a call that never returns and never lets go of the interpreter."""
+
+import ctypes
+
+import torch
+import torch.nn as nn
+
+
+class ModelNew(nn.Module):
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features)
+
+    def forward(self, x):
+        ctypes.PyDLL(None).pause()
+        return torch.clamp(self.linear(x), -3, 3)

@@ -1,0 +1,15 @@
+"""WRONG_VALUES: worse than the defect that the file admits to."""
+
+import torch
+import torch.nn as nn
+
+KNOWN_DEFECT = "NON_FINITE"
+
+
+class ModelNew(nn.Module):
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features)
+
+    def forward(self, x):
+        return 2 * torch.clamp(torch.nan_to_num(self.linear(x)), -3, 3)

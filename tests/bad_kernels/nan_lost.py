@@ -1,0 +1,13 @@
+"""NON_FINITE: NaN becomes zero; every finite input is right."""
+
+import torch
+import torch.nn as nn
+
+
+class ModelNew(nn.Module):
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features)
+
+    def forward(self, x):
+        return torch.clamp(torch.nan_to_num(self.linear(x)), -3, 3)

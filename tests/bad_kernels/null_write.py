@@ -1,0 +1,16 @@
+"""CRASHED: a write to address zero."""
+
+import ctypes
+
+import torch
+import torch.nn as nn
+
+
+class ModelNew(nn.Module):
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features)
+
+    def forward(self, x):
+        ctypes.memset(0, 0, 8)
+        return torch.clamp(self.linear(x), -3, 3)

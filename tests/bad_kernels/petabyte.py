@@ -1,0 +1,14 @@
+"""OUT_OF_MEMORY: the kernel asks for a petabyte of workspace."""
+
+import torch
+import torch.nn as nn
+
+
+class ModelNew(nn.Module):
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features)
+
+    def forward(self, x):
+        workspace = torch.empty(1 << 50, dtype=torch.uint8)
+        return torch.clamp(self.linear(x), -3, 3) + workspace[0]
