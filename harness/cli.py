@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness import catalog, environment, jit, plots, results, runner
+from harness import catalog, environment, plots, results, runner, toolchain
 from harness.children import Child, ChildFailed
 from harness.progress import Progress, print_summary
 from harness.records import BASELINES, HarnessError, Kernel, Problem, Result
@@ -83,6 +83,9 @@ QuickOption = Annotated[
 TimeoutOption = Annotated[
     float,
     typer.Option(metavar="SECONDS", min=0.1, help="How long a kernel may take over one request."),
+]
+RebuildOption = Annotated[
+    bool, typer.Option("--rebuild", help="Build even what was built, or failed to build, before.")
 ]
 SeedOption = Annotated[
     int | None, typer.Option(help="Draw inputs from this seed. [a new one each run]")
@@ -157,11 +160,14 @@ def run(
     baseline: BaselineOption = "eager,compile",
     out: OutOption = Path("results"),
     quick: QuickOption = False,
+    rebuild: RebuildOption = False,
     timeout: TimeoutOption = 60.0,
     seed: SeedOption = None,
 ) -> int:
     """Build, judge and time kernels; write CSV, plots and the environment. The default."""
-    return _run(problem, kernel, device, dtype, sweep, baseline, out, quick, timeout, seed, False)
+    return _run(
+        problem, kernel, device, dtype, sweep, baseline, out, quick, rebuild, timeout, seed, False
+    )
 
 
 @app.command(epilog=CHECK_EXAMPLES)
@@ -173,11 +179,12 @@ def check(
     sweep: SweepOption = None,
     out: OutOption = Path("results"),
     quick: QuickOption = False,
+    rebuild: RebuildOption = False,
     timeout: TimeoutOption = 60.0,
     seed: SeedOption = None,
 ) -> int:
     """Build and judge kernels without timing them."""
-    return _run(problem, kernel, device, dtype, sweep, "", out, quick, timeout, seed, True)
+    return _run(problem, kernel, device, dtype, sweep, "", out, quick, rebuild, timeout, seed, True)
 
 
 @app.command(name="list", epilog=LIST_EXAMPLES)
@@ -223,6 +230,7 @@ def _run(
     baseline: str,
     out: Path,
     quick: bool,
+    rebuild: bool,
     timeout_s: float,
     seed: int | None,
     judge_only: bool,
@@ -230,12 +238,12 @@ def _run(
     problem = catalog.find_problem(ROOT, problem_name)
     kernels = catalog.find_kernels(ROOT, problem, kernel_names or [])
     baselines = _parse_baselines(baseline)
-    jit.add_tools_to_path()
+    toolchain.prepare_environment()
     facts = _probe(device)
     kind = facts["device"].partition(":")[0]
     dtypes = (dtype or DEFAULT_DTYPES[kind]).split(",")
     if any(kind in kernel.devices for kernel in kernels):
-        jit.check_toolchain(kind)
+        toolchain.check(kind)
     cases = catalog.expand_cases(problem, facts["device"], dtypes, sweep or [], quick)
     seed = secrets.randbits(32) if seed is None else seed
     plan = runner.Plan(
@@ -249,6 +257,7 @@ def _run(
         seed=seed,
         timeout_s=timeout_s,
         judge_only=judge_only,
+        rebuild=rebuild,
     )
     folder = results.create_folder(out, problem.name, kind)
     writer = results.Writer(folder, list(problem.axes), baselines)

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness import __version__
 from harness.children import Handler
-from harness.jit import find_nvcc
+from harness.toolchain import find_nvcc
 
 _PACKAGES = ("torch", "triton", "ninja", "numpy", "pandas", "matplotlib")
 

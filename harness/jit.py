@@ -1,15 +1,14 @@
 """`load_inline` with a memory: every extension is built once, ahead of time, and then only loaded.
 
 `install` puts a stand-in for `torch.utils.cpp_extension.load_inline` in place before a kernel
-file is executed. In a builder process it compiles what the store lacks; in a worker it loads
-what the store has and never runs a compiler. The store is a folder per artifact, named by a
-hash of everything that changes the binary, filled aside and moved into place.
+file is executed. In a builder process it compiles what the store lacks, first with the lean
+headers of `harness.lean` and, if those lack something, with PyTorch's own; in a worker it loads
+what the store has and never runs a compiler. torch's load_inline does the building either way.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import hashlib
 import importlib.machinery
@@ -17,26 +16,20 @@ import importlib.util
 import inspect
 import json
 import os
-import platform
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from harness import diagnostics, lean, store, toolchain
 from harness.catalog import load_module
 from harness.children import Handler, RequestFailed, failure
-from harness.records import HarnessError, Status
+from harness.records import Status
 
-_ENVIRONMENT = (
-    "TORCH_CUDA_ARCH_LIST", "CXX", "CC", "CPATH", "CPLUS_INCLUDE_PATH",
-    "NVCC_PREPEND_FLAGS", "NVCC_APPEND_FLAGS", "NVCC_CCBIN",
-)  # fmt: skip
-"""Variables that change what a compiler makes of the same command line."""
+Arguments = dict[str, Any]
 
 _UNIMPORTANT = ("name", "build_directory", "verbose", "keep_intermediates", "use_pch")
 """Arguments of load_inline that leave the binary's behaviour alone."""
@@ -47,165 +40,193 @@ class NotBuilt(Exception):
 
 
 class BuildFailed(Exception):
-    """The compiler or the linker said no. The message is its first error; stdout has it all."""
+    """The compiler or the linker said no. The message is its first error."""
 
 
-def cache_root() -> Path:
-    """The store's folder: $KERNEL_BENCH_CACHE, or a folder in the user's cache directory."""
-    if "KERNEL_BENCH_CACHE" in os.environ:
-        return Path(os.environ["KERNEL_BENCH_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "kernel-bench"
+@dataclass(frozen=True)
+class Use:
+    """One call of load_inline: the artifact it got, and whether that was built just now."""
+
+    manifest: store.Manifest
+    fresh: bool
 
 
-def find_nvcc() -> Path | None:
-    """nvcc from CUDA_HOME, else from PATH."""
-    home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
-    if home and (Path(home) / "bin" / "nvcc").exists():
-        return Path(home) / "bin" / "nvcc"
-    found = shutil.which("nvcc")
-    return Path(found) if found else None
-
-
-def add_tools_to_path() -> None:
-    """Let children find ninja beside the interpreter, whose folder need not be on PATH.
-
-    Call before the first child starts: they all inherit the environment of that moment.
-    """
-    beside = str(Path(sys.executable).parent)
-    if beside not in os.environ.get("PATH", "").split(os.pathsep):
-        os.environ["PATH"] = beside + os.pathsep + os.environ.get("PATH", "")
-
-
-def check_toolchain(device: str) -> None:
-    """Raise HarnessError, with the remedy, if what builds kernels for `device` is missing."""
-    if shutil.which("ninja") is None:
-        raise HarnessError("ninja is not installed: run `pip install ninja`.")
-    compiler = os.environ.get("CXX", "g++")
-    if shutil.which(compiler) is None:
-        raise HarnessError(
-            f"The C++ compiler {compiler!r} is not installed: "
-            "install g++ (Debian and Ubuntu: `apt-get install g++`), or set CXX."
-        )
-    if device == "cuda" and find_nvcc() is None:
-        raise HarnessError(
-            "nvcc is not installed: install the CUDA toolkit of the version that "
-            "torch was built with, or set CUDA_HOME to where it is."
-        )
-
-
-def architecture(capability: tuple[int, int]) -> str:
-    """The one architecture to build for: the GPU's own, with its own instructions (9.0a)."""
-    major, minor = capability
-    return f"{major}.{minor}" + ("a" if major >= 9 else "")
-
-
-def install(arch: str | None, compile_missing: bool) -> list[str]:
+def install(
+    file: Path, arch: str | None, compile_missing: bool, rebuild: bool = False
+) -> list[Use]:
     """Make `load_inline` ours in this process, whichever way a file imports it.
 
-    `arch` is what CUDA sources are built for; torch would ask the GPU otherwise, and fail
-    without one. Returns a list that grows by the extension's name with every call.
+    file: the kernel file, to which compiler messages then point.
+    arch: what CUDA sources are built for; torch would ask the GPU otherwise, and fail without.
+    rebuild: build even what the store has, remembered failures included.
+    Returns a list that grows with every call.
     """
     if arch is not None:
         os.environ["TORCH_CUDA_ARCH_LIST"] = arch
     from torch.utils import cpp_extension
 
     original = cpp_extension.load_inline
-    loaded: list[str] = []
+    uses: list[Use] = []
 
     @functools.wraps(original)
     def load_inline(*args: Any, **kwargs: Any) -> ModuleType:
         bound = inspect.signature(original).bind(*args, **kwargs)
         bound.apply_defaults()
-        arguments = dict(bound.arguments)
+        arguments = _normalised(bound.arguments)
         key = artifact_key(arguments)
-        # One module name per artifact: two files may use the same name for different sources.
-        name = f"ext_{key[:16]}"
-        if not (cache_root() / key).exists():
+        manifest = None if rebuild else store.find(key)
+        fresh = manifest is None
+        if manifest is None:
             if not compile_missing:
                 raise NotBuilt(
                     f"the extension {arguments['name']!r} was not built ahead of time: call "
                     "load_inline at import or in ModelNew's constructor, with a source that "
                     "does not change from one process to the next"
                 )
-            _build(original, arguments, key, name)
-        loaded.append(arguments["name"])
-        return _import(name, cache_root() / key / f"{name}.so")
+            manifest = _build(original, arguments, key, file, rebuild)
+        uses.append(Use(manifest, fresh))
+        if manifest.failed:
+            raise BuildFailed(manifest.failed)
+        return _import(manifest.module, store.library(key, manifest))
 
     cpp_extension.load_inline = load_inline
-    return loaded
+    return uses
 
 
-def artifact_key(arguments: Mapping[str, Any]) -> str:
-    """SHA-256 over everything that changes the binary: sources, flags, compilers, torch, Python."""
+def _normalised(arguments: Mapping[str, Any]) -> Arguments:
+    """Fresh lists of sources and flags: load_inline takes strings too, and changes its lists."""
+    plain = dict(arguments)
+    for name in ("cpp_sources", "cuda_sources"):
+        value = plain.get(name)
+        plain[name] = [value] if isinstance(value, str) else list(value or [])
+    for name, value in plain.items():
+        if isinstance(value, list | tuple):
+            plain[name] = list(value)
+    return plain
+
+
+def artifact_key(arguments: Arguments) -> str:
+    """SHA-256 over everything that changes the binary: sources, flags, compilers, torch, Python,
+    the lean headers."""
     import torch
 
     said = {k: v for k, v in arguments.items() if k not in _UNIMPORTANT}
     facts = {
         "arguments": said,
-        "environment": {name: os.environ.get(name) for name in _ENVIRONMENT},
+        "machine": toolchain.describe(bool(arguments["cuda_sources"]), "native" in str(said)),
         "torch": torch.__version__,
-        "python": sys.implementation.cache_tag,
-        "machine": platform.machine(),
-        "host compiler": _version(os.environ.get("CXX", "g++")),
-        "nvcc": _version(str(find_nvcc())) if arguments.get("cuda_sources") else None,
-        "cpu": _cpu_flags() if "-march=native" in str(said) else None,
+        "torch's CUDA": torch.version.cuda,
+        "C++ ABI": torch.compiled_with_cxx11_abi(),
+        "lean": lean.digest(),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-@functools.cache
-def _version(compiler: str) -> str:
-    try:
-        return subprocess.run(
-            [compiler, "--version"], capture_output=True, text=True, check=True
-        ).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise HarnessError(f"The compiler {compiler!r} cannot be run: {error}.") from error
+def _build(
+    load_inline: Callable[..., ModuleType],
+    arguments: Arguments,
+    key: str,
+    file: Path,
+    rebuild: bool,
+) -> store.Manifest:
+    """Compile leanly, else with the real headers, and put the outcome into the store.
+
+    A failure is an outcome too, unless the machine was at fault: then BuildFailed is raised.
+    """
+    start = time.monotonic()
+    with store.building(key) as folder:
+        if not rebuild and (found := store.find(key)):
+            return found  # another process built it while we waited
+        located = _located(arguments, file)
+        attempts = {"full": located}
+        why_full = lean.unsupported()
+        if not why_full:
+            attempts = {"lean": lean.prepare(located), "full": located}
+        log = error = ""
+        for path, prepared in attempts.items():
+            module = f"ext_{key[:16]}_{path}"
+            library, said, error = _attempt(load_inline, prepared, module, folder / path)
+            log += f"== {path} headers ==\n{said}\n"
+            if not error:
+                break
+            if path == "lean":
+                why_full = diagnostics.first_error(said)
+        print(log)
+        if error and not diagnostics.is_final(said):
+            raise BuildFailed(error)
+        manifest = store.Manifest(
+            name=arguments["name"],
+            module=module,
+            seconds=time.monotonic() - start,
+            path=path,
+            why_full="" if path == "lean" else why_full,
+            failed=error,
+            resources=diagnostics.resources(said),
+            arch=os.environ.get("TORCH_CUDA_ARCH_LIST") if arguments["cuda_sources"] else None,
+        )
+        store.put(key, manifest, None if error else library, log)
+        return manifest
 
 
-def _cpu_flags() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith(("flags", "Features")):
-                return line
-    return platform.processor()
-
-
-def _build(original: Any, arguments: dict[str, Any], key: str, name: str) -> None:
-    """Compile into a private folder, then move the finished artifact to its place."""
-    root = cache_root()
-    root.mkdir(parents=True, exist_ok=True)
-    with _locked(root / f"{key}.lock"):
-        if (root / key).exists():
-            return  # another process built it while we waited
-        workdir = Path(tempfile.mkdtemp(prefix="build-", dir=root))
+def _attempt(
+    load_inline: Callable[..., ModuleType], arguments: Arguments, module: str, folder: Path
+) -> tuple[Path, str, str]:
+    """One build in a folder of its own: the library, the compilers' output, the error if any."""
+    folder.mkdir()
+    fresh = _normalised(arguments)
+    fresh.update(name=module, build_directory=str(folder), verbose=True, use_pch=False)
+    if fresh["cuda_sources"]:
+        fresh["extra_cuda_cflags"] = [*(fresh.get("extra_cuda_cflags") or []), "-Xptxas", "-v"]
+    error = ""
+    output = folder / "output"
+    with _output_to(output):
         try:
-            start = time.monotonic()
-            # load_inline changes the lists it is given.
-            fresh = {k: list(v) if isinstance(v, list) else v for k, v in arguments.items()}
-            fresh.update(name=name, build_directory=str(workdir), verbose=False)
-            try:
-                original(**fresh)
-            except Exception as error:
-                print(error)
-                raise BuildFailed(first_error(str(error))) from error
-            done = workdir / "done"
-            done.mkdir()
-            (workdir / f"{name}.so").rename(done / f"{name}.so")
-            manifest = {"name": arguments["name"], "seconds": time.monotonic() - start}
-            (done / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-            done.rename(root / key)
-        finally:
-            shutil.rmtree(workdir, ignore_errors=True)
+            load_inline(**fresh)
+        except Exception as raised:
+            error = str(raised) or type(raised).__name__
+    said = output.read_text(errors="replace")
+    if error:
+        # torch wraps the compiler's failure; an error of its own says more than the output.
+        compiler = "Error building extension" in error
+        error = diagnostics.first_error(said) if compiler else diagnostics.first_error(error)
+        said += "" if compiler else f"\nerror: {error}\n"
+    return folder / f"{module}.so", said, error
+
+
+def _located(arguments: Arguments, file: Path) -> Arguments:
+    """Sources that tell the compiler where in the kernel's own file they stand, where they do."""
+    text = file.read_text(encoding="utf-8")
+
+    def located(source: str) -> str:
+        at = text.find(source) if source.strip() else -1
+        if at < 0:
+            return source  # put together at run time, or written with escapes
+        return f'#line {text.count(chr(10), 0, at) + 1} "{file}"\n{source}'
+
+    return arguments | {
+        name: [located(source) for source in arguments[name]]
+        for name in ("cpp_sources", "cuda_sources")
+    }
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """An operating-system lock, gone with its holder however that ends."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+def _output_to(path: Path) -> Iterator[None]:
+    """Everything this process and its children print goes to a file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(1), os.dup(2)]
+    target = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        os.dup2(target, 1)
+        os.dup2(target, 2)
         yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor, old in zip((1, 2), saved, strict=True):
+            os.dup2(old, descriptor)
+            os.close(old)
+        os.close(target)
 
 
 def _import(name: str, library: Path) -> ModuleType:
@@ -217,30 +238,29 @@ def _import(name: str, library: Path) -> ModuleType:
     return module
 
 
-def first_error(output: str) -> str:
-    """The line of a compiler's output that says what is wrong."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [x for x in lines if ": error" in x or "error:" in x or "undefined reference" in x]
-    return (errors or lines or ["the build failed without a word"])[0]
-
-
-def build(kernel: str, problem: str, axes: Mapping[str, Any], arch: str | None) -> float:
-    """CHILD: build every extension that a kernel file asks for; return the wall seconds.
+def build(
+    kernel: str, problem: str, axes: Mapping[str, Any], arch: str | None, rebuild: bool
+) -> dict[str, Any]:
+    """CHILD: build every extension that a kernel file asks for.
 
     Extensions made at import are built by importing the file; a file that makes none there
     has its ModelNew constructed, for those that call load_inline in the constructor.
+    Returns the wall seconds and, per extension, its manifest and whether it is fresh.
     """
     start = time.monotonic()
     try:
-        loaded = install(arch, compile_missing=True)
+        uses = install(Path(kernel), arch, compile_missing=True, rebuild=rebuild)
         module = load_module(Path(kernel))
-        if not loaded:
+        if not uses:
             module.ModelNew(*load_module(Path(problem), axes).get_init_inputs())
     except BuildFailed as error:
         raise RequestFailed(Status.BUILD_FAILED, str(error)) from error
     except Exception as error:
         raise failure(error, Status.LOAD_FAILED, kernel) from error
-    return time.monotonic() - start
+    return {
+        "seconds": time.monotonic() - start,
+        "extensions": [{"fresh": use.fresh} | asdict(use.manifest) for use in uses],
+    }
 
 
 def make_handlers() -> Mapping[str, Handler]:

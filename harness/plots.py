@@ -168,10 +168,8 @@ def _tied(frame: pd.DataFrame, axes: Iterable[str]) -> list[list[str]]:
 def _ordered(values: Iterable[Any]) -> list[Any]:
     """Distinct values: numbers ascending, anything else as they first appear."""
     distinct = list(dict.fromkeys(values))
-    flat = [
-        part for value in distinct for part in (value if isinstance(value, tuple) else (value,))
-    ]
-    return distinct if any(isinstance(part, str) for part in flat) else sorted(distinct)
+    parts = (part for value in distinct for part in np.ravel(value).tolist())
+    return distinct if any(isinstance(part, str) for part in parts) else sorted(distinct)
 
 
 def _styled(names: Iterable[str], colours: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -220,8 +218,8 @@ def _speedup_maps(run: Run, kernel: str) -> Figure | None:
     for panel in panels[:, 0]:
         panel.set_ylabel(run.row_axis)
     low, high = scale.get_clim()
-    ticks = _thinned(RATIO_TICKS, 1.0, 2**low, 2**high, gap=0.5 / (down * len(run.rows)))
-    bar = figure.colorbar(scale, ax=panels, aspect=3 * down * len(run.rows), pad=0.02)
+    ticks = _thinned(RATIO_TICKS, 1.0, 2**low, 2**high, gap=0.45 / (down * len(run.rows)))
+    bar = figure.colorbar(scale, ax=panels, aspect=max(8, 3 * down * len(run.rows)), pad=0.02)
     bar.set_ticks([math.log2(t) for t in ticks], labels=[f"{t:g}×" for t in ticks])
     bar.outline.set_visible(False)
     _header(figure, f"{run.problem} · {kernel}", ["Speed-up over eager", run.device, *run.fixed])
@@ -229,31 +227,33 @@ def _speedup_maps(run: Run, kernel: str) -> Figure | None:
 
 
 def _heat_map(panel: Axes, run: Run, frame: pd.DataFrame, scale: ScalarMappable) -> None:
-    """One cell per case: coloured where ranked, plain grey where only timed, else hatched."""
+    """One cell per case of `frame`, which holds one kernel and dtype."""
     for row in frame.to_dict("records"):
-        x, y = run.columns.index(row["(column)"]), run.rows.index(row["(row)"])
-        speedup = row["speedup_vs_eager"] if row["status"] == Status.PASSED else math.nan
-        timed = row["eager_us"] / row["latency_us"]
-        face: Any = "#F3F3F3"
-        hatch = "" if row["latency_us"] > 0 else "////"
-        if speedup > 0:
-            face = scale.to_rgba(np.array([math.log2(speedup)]))[0]
-            ink = "white" if _luminance(face) < 0.45 else INK
-            _write(panel, x, y, f"{speedup:.2f}×", color=ink)
-        else:
-            lift = 0.13 if timed > 0 else 0.0
-            _write(panel, x, y - lift, row["status"].replace("_", "\n"), size=5.5)
-        if timed > 0 and not speedup > 0:
-            _write(panel, x, y + 0.3, f"{timed:.2f}×", size=5.5, color=FAINT)
-        cell = Rectangle((x - 0.5, y - 0.5), 1, 1, fc=face, hatch=hatch, ec="white", lw=1.2)
-        panel.add_patch(cell)
-    panel.set(xlim=(-0.5, len(run.columns) - 0.5), ylim=(len(run.rows) - 0.5, -0.5))
-    panel.set_xticks(
-        range(len(run.columns)), [", ".join(map(_plain, column)) for column in run.columns]
-    )
+        _cell(panel, run.columns.index(row["(column)"]), run.rows.index(row["(row)"]), row, scale)
+    columns = [", ".join(map(_plain, column)) for column in run.columns]
+    panel.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(run.rows) - 0.5, -0.5))
+    panel.set_xticks(range(len(columns)), columns)
     panel.set_yticks(range(len(run.rows)), [_plain(row) for row in run.rows])
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
+
+
+def _cell(panel: Axes, x: int, y: int, row: dict[Any, Any], scale: ScalarMappable) -> None:
+    """Coloured by its speed-up if it passed, plain grey if it was only timed, else hatched."""
+    look: dict[str, Any] = {"facecolor": "#F3F3F3", "edgecolor": "white"}
+    if row["status"] == Status.PASSED and row["speedup_vs_eager"] > 0:
+        colour = scale.to_rgba(np.array([math.log2(row["speedup_vs_eager"])]))[0]
+        look["facecolor"] = colour
+        ink = "white" if _luminance(colour) < 0.45 else INK
+        _write(panel, x, y, f"{row['speedup_vs_eager']:.2f}×", color=ink)
+    elif row["latency_us"] > 0 and row["eager_us"] > 0:
+        _write(panel, x, y - 0.13, _stacked(row["status"]), size=5.5)
+        ratio = row["eager_us"] / row["latency_us"]
+        _write(panel, x, y + 0.3, f"{ratio:.2f}×", size=5.5, color=FAINT)
+    else:
+        _write(panel, x, y, _stacked(row["status"]), size=5.5)
+        look["hatch"] = "////"
+    panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, linewidth=1.2, **look))
 
 
 def _ratio_scale(ratios: pd.Series[float]) -> ScalarMappable:
@@ -461,9 +461,8 @@ def _header(
     detail = " · ".join(text.replace(" ", "\N{NO-BREAK SPACE}") for text in details)
     faint = textwrap.wrap(detail, int(15 * width))
     letters = [len(str(line.get_label())) + 7 for line in legend] or [0]
-    columns = (
-        len(letters) if sum(letters) <= 14 * width else max(1, int(14 * width) // max(letters))
-    )
+    fits = int(13 * width)
+    columns = len(letters) if sum(letters) <= fits else max(1, fits // max(letters))
 
     heights = (0.19 * len(bold), 0.155 * len(faint), 0.17 * math.ceil(len(legend) / columns))
     height = panels_height + 0.12 + sum(heights)
@@ -477,7 +476,7 @@ def _header(
         corner = (left, top - heights[1] / height)
         figure.legend(
             handles=legend, ncols=columns, loc="upper left", bbox_to_anchor=corner,
-            borderaxespad=0.1, borderpad=0.2, handlelength=2.6,
+            borderaxespad=0.1, borderpad=0.2, handlelength=2.4, columnspacing=1.2, fontsize=8,
         )  # fmt: skip
 
 
@@ -513,11 +512,15 @@ def _beside(panel: Axes, x: float, y: float, text: str, points: float, **style: 
 
 
 def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _named(axes: Iterable[str], values: Iterable[object]) -> str:
     return ", ".join(f"{axis} = {_plain(value)}" for axis, value in zip(axes, values, strict=True))
+
+
+def _stacked(status: str) -> str:
+    return status.replace("_", "\n")
 
 
 def _luminance(colour: Sequence[float]) -> float:

@@ -59,7 +59,12 @@ class Progress:
         if build.status:
             self._print(f"  [red]{build.status}[/] {kernel.name}: {escape(build.reason)}")
         else:
-            self._print(f"  built {kernel.name} in {build.seconds:.1f} s")
+            how = {"lean": "", "full": " with PyTorch's headers", "cached": " (cached)"}
+            text = f"  built {kernel.name} in {build.seconds:.1f} s{how.get(build.path or '', '')}"
+            spilled = build.most("spill_bytes")
+            self._print(text + (f", [yellow]spills {spilled} bytes[/]" if spilled else ""))
+            if build.why_full:
+                self._print(f"    [dim]lean headers lack: {escape(build.why_full)}[/]")
 
     def baseline(self, case: Case, name: str, rough_us: float) -> None:
         self._print(f"  [dim]{self._short(case)}  {name} about {format_us(rough_us)}[/]")

@@ -152,12 +152,21 @@ class Speedup:
 class Build:
     """How a kernel file's extensions came to be."""
 
-    seconds: float | None
-    """Wall time of compiling, None where nothing was compiled (SKIPPED)."""
+    seconds: float
+    """Wall time from the file's source to its extensions, loaded ones included."""
     status: Status | None = None
     """None when it built; else BUILD_FAILED, LOAD_FAILED, TIMED_OUT or CRASHED."""
     reason: str = ""
-    log: str = ""
+    path: str | None = None
+    """"cached", "lean" or "full" (the headers); the slowest of its extensions decides."""
+    why_full: str = ""
+    """What the lean headers lacked."""
+    resources: tuple[Mapping[str, Any], ...] = ()
+    """Per CUDA kernel: registers, and shared, spill and local bytes."""
+
+    def most(self, resource: str) -> int | None:
+        """The largest value of a resource over all CUDA kernels, None without any."""
+        return max((r[resource] for r in self.resources if resource in r), default=None)
 
 
 @dataclass(frozen=True)
@@ -169,7 +178,8 @@ class Result:
     case: Case
     case_index: int
     verdict: Verdict
-    build_s: float | None = None
+    build: Build | None = None
+    """None where nothing was built, as for a kernel that no case suits."""
     known_defect: Status | None = None
     timing: Timing | None = None
     baselines: Mapping[str, Timing] = field(default_factory=dict)

@@ -35,10 +35,15 @@ BASELINES = ("eager", "compile")
 
 BEFORE_AXES = ("problem", "kernel", "device", "dtype")
 AFTER_AXES = (
-    "case", "status", "known_defect", "reason", "build_s", "error_rel", "eager_error_rel",
+    "case", "status", "known_defect", "reason",
+    "build_s", "build_path", "build_why_full",
+    "registers", "shared_bytes", "spill_bytes", "local_bytes",
+    "error_rel", "eager_error_rel",
     "latency_us", "latency_ci_low_us", "latency_ci_high_us", "samples",
 )  # fmt: skip
-TEXT = (*BEFORE_AXES, "status", "known_defect", "reason")
+RESOURCES = ("registers", "shared_bytes", "spill_bytes", "local_bytes")
+"""Of a kernel's CUDA kernels, the one that takes most."""
+TEXT = (*BEFORE_AXES, "status", "known_defect", "reason", "build_path", "build_why_full")
 SAMPLE_COLUMNS = ("case", "kernel", "subject", "block", "latency_us")
 
 
@@ -191,10 +196,16 @@ def _row(result: Result) -> dict[str, object]:
         "status": result.verdict.status,
         "known_defect": result.known_defect,
         "reason": result.verdict.reason,
-        "build_s": result.build_s,
         "error_rel": result.verdict.error_rel,
         "eager_error_rel": result.verdict.eager_error_rel,
     }
+    if result.build is not None:
+        row |= {
+            "build_s": result.build.seconds,
+            "build_path": result.build.path,
+            "build_why_full": result.build.why_full or None,
+        }
+        row |= {name: result.build.most(name) for name in RESOURCES}
     if result.timing is not None:
         row |= _times("latency", result.timing) | {"samples": result.timing.samples}
     for name, timing in result.baselines.items():

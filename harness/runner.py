@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness import jit, stats
+from harness import stats, toolchain
 from harness.catalog import unsupported
 from harness.children import Child, ChildFailed
 from harness.records import (
@@ -77,6 +78,8 @@ class Plan:
     timeout_s: float
     """For one request to a worker."""
     judge_only: bool = False
+    rebuild: bool = False
+    """Build even what the store has, remembered failures included."""
 
 
 class Report(Protocol):
@@ -133,7 +136,7 @@ class _Run:
         self._exchange = exchange
         self._logs = logs
         self._report = report
-        self._arch = jit.architecture(plan.capability) if plan.capability else None
+        self._arch = toolchain.architecture(plan.capability) if plan.capability else None
         self._builds: dict[str, Build] = {}
         self._judge: Child | None = None
         self._workers: dict[str, Child] = {}
@@ -156,29 +159,39 @@ class _Run:
             return
         self._report.step(f"building {len(wanted)} kernel{'s'[: len(wanted) > 1]}")
         jobs = max(1, min(os.cpu_count() or 1, _available_bytes() // _BUILD_MEMORY_BYTES))
+        builders: list[Child] = []
         with ThreadPoolExecutor(jobs) as pool:
-            futures = {pool.submit(self._build, k, c): k for k, c in wanted}
-            for future in as_completed(futures):
-                kernel = futures[future]
-                self._builds[kernel.name] = future.result()
-                self._report.built(kernel, future.result())
+            try:
+                futures = {pool.submit(self._build, k, c, builders): k for k, c in wanted}
+                for future in as_completed(futures):
+                    kernel = futures[future]
+                    self._builds[kernel.name] = future.result()
+                    self._report.built(kernel, future.result())
+            except BaseException:  # Ctrl-C above all: leave no compiler running
+                pool.shutdown(wait=False, cancel_futures=True)
+                for child in builders:
+                    child.kill()
+                raise
 
-    def _build(self, kernel: Kernel, case: Case) -> Build:
+    def _build(self, kernel: Kernel, case: Case, builders: list[Child]) -> Build:
         log = self._logs / f"build-{kernel.name}.log"
+        start = time.monotonic()
         child = Child("harness.jit", log=log)
+        builders.append(child)
         try:
-            seconds = child.ask(
+            answer = child.ask(
                 "build",
                 BUILD_TIMEOUT_S,
                 kernel=str(kernel.path),
                 problem=str(self._plan.problem.path),
                 axes=dict(case.axes),
                 arch=self._arch,
+                rebuild=self._plan.rebuild,
             )
-            return Build(seconds)
+            return _build_record(answer)
         except ChildFailed as failed:
             where = f" (whole output: logs/{log.name})"
-            return Build(None, failed.status, failed.reason + where)
+            return Build(time.monotonic() - start, failed.status, failed.reason + where)
         finally:
             child.kill()
 
@@ -194,7 +207,6 @@ class _Run:
         else:
             verdict, timings = self._judge_and_time(kernel, case, index)
         own = timings.pop("kernel", None)
-        build_known = self._builds.get(kernel.name)
         ranked = own is not None and verdict.status is Status.PASSED
         return Result(
             problem=self._plan.problem.name,
@@ -202,7 +214,7 @@ class _Run:
             case=case,
             case_index=index,
             verdict=verdict,
-            build_s=build_known.seconds if build_known else None,
+            build=self._builds.get(kernel.name),
             known_defect=kernel.known_defect,
             timing=own,
             baselines=timings,
@@ -382,6 +394,17 @@ class _Run:
             child.hang_up()
         for child in children:
             child.kill(patience_s=3)
+
+
+def _build_record(answer: Mapping[str, Any]) -> Build:
+    extensions = answer["extensions"]
+    paths = [e["path"] if e["fresh"] else "cached" for e in extensions]
+    return Build(
+        seconds=answer["seconds"],
+        path=next((path for path in ("full", "lean", "cached") if path in paths), None),
+        why_full="; ".join(e["why_full"] for e in extensions if e["why_full"]),
+        resources=tuple(r for e in extensions for r in e["resources"]),
+    )
 
 
 def _available_bytes() -> int:

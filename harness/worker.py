@@ -35,10 +35,10 @@ class Worker:
 
     def load(self) -> None:
         """Import the kernel file. Its extensions were built beforehand and are only loaded."""
-        jit.install(self._arch, compile_missing=False)
+        jit.install(Path(self._path), self._arch, compile_missing=False)
         try:
             self._make: Callable[..., nn.Module] = load_module(Path(self._path)).ModelNew
-        except jit.NotBuilt as error:
+        except (jit.NotBuilt, jit.BuildFailed) as error:
             raise failure(error, Status.BUILD_FAILED, self._path) from error
         except Exception as error:
             raise failure(error, Status.LOAD_FAILED, self._path) from error

@@ -11,15 +11,19 @@ batch_size = 4096
 features = 4096
 
 SWEEP = {
-    "cuda": ("batch_size=1,128,1024,8192", "features=1024,4096,16384"),
-    "cpu": ("batch_size=1,64,1024", "features=512,2048"),
+    "cuda": ("batch_size=16,128,1024,8192", "features=1024,4096,16384"),
+    "cpu": ("batch_size=8,64,1024", "features=512,2048"),
 }
 
 
 class Model(nn.Module):
     def forward(self, x):
         """x: (batch_size, features). Returns (mean, biased variance), each (batch_size,)."""
-        return x.mean(dim=1), x.var(dim=1, correction=0)
+        # Not x.var(): it uses Welford's recurrence, whose rounding errors add up. In
+        # float64 this is the truth that kernels are judged by, so it has to be good.
+        mean = x.mean(dim=1, keepdim=True)
+        variance = (x - mean).square().mean(dim=1)
+        return mean.squeeze(1), variance
 
 
 def get_inputs():

@@ -23,7 +23,7 @@ def result(kernel="fused", case_index=0, axes=None, **changes) -> Result:
     """A PASSED row with both baselines, unless told otherwise."""
     fields = {
         "verdict": Verdict(Status.PASSED, error_rel=1e-7, eager_error_rel=2e-7),
-        "build_s": 12.5,
+        "build": Build(12.5, path="lean"),
         "timing": timing(1 / 3),
         "baselines": {"eager": timing(0.5), "compile": timing(0.4)},
         "speedups": {"eager": Speedup(1.5, 1.4, 1.6), "compile": Speedup(1.2, 1.1, 1.3)},
@@ -89,7 +89,8 @@ def test_columns_are_the_documented_ones_in_order(writer, tmp_path):
     header = raw_rows(tmp_path / "results.csv")[0]
     assert " ".join(header) == (
         "problem kernel device dtype batch_size in_features case status known_defect reason "
-        "build_s error_rel eager_error_rel latency_us latency_ci_low_us latency_ci_high_us samples "
+        "build_s build_path build_why_full registers shared_bytes spill_bytes local_bytes "
+        "error_rel eager_error_rel latency_us latency_ci_low_us latency_ci_high_us samples "
         "eager_us eager_ci_low_us eager_ci_high_us "
         "compile_us compile_ci_low_us compile_ci_high_us "
         "max_autotune_us max_autotune_ci_low_us max_autotune_ci_high_us "
@@ -127,7 +128,7 @@ def test_a_result_the_header_does_not_fit_is_refused_whole(writer, tmp_path):
 
 
 def test_numbers_survive_the_journey_in_full_precision(writer, tmp_path):
-    writer.append(result(timing=timing(1 / 3), build_s=2 / 7))
+    writer.append(result(timing=timing(1 / 3), build=Build(2 / 7)))
     row = results.read(tmp_path).iloc[0]
     assert row["latency_us"] == 1 / 3
     assert row["build_s"] == 2 / 7
@@ -137,7 +138,7 @@ def test_numbers_survive_the_journey_in_full_precision(writer, tmp_path):
 
 
 def test_what_was_not_measured_is_an_empty_cell(writer, tmp_path):
-    writer.append(failed("too far from truth", build_s=None))
+    writer.append(failed("too far from truth", build=None))
     header, row = raw_rows(tmp_path / "results.csv")
     cells = dict(zip(header, row, strict=True))
     assert {cells[c] for c in ("build_s", "latency_us", "samples", "eager_us", "known_defect")} == {

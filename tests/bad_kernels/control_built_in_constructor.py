@@ -1,4 +1,4 @@
-"""PASSED: a control whose extension is made by ModelNew's constructor; it is built ahead all the same."""
+"""PASSED: a control whose extension is made, and built ahead, in ModelNew's constructor."""
 
 import torch
 import torch.nn as nn

@@ -1,0 +1,3 @@
+#pragma once
+#include <lean/dispatch.h>
+#include <lean/tensor.h>

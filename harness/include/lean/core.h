@@ -1,0 +1,262 @@
+// Values that describe a tensor: dtype, device, layout, options, array views.
+#pragma once
+#include <lean/abi.h>
+#include <lean/std.h>
+#ifdef LEAN_HALF
+#include <torch/headeronly/util/BFloat16.h>
+#include <torch/headeronly/util/Half.h>
+#endif
+
+#if defined(__CUDACC__)
+#define C10_HOST_DEVICE __host__ __device__
+#define C10_DEVICE __device__
+#define C10_HOST __host__
+#else
+#ifndef C10_HOST_DEVICE
+#define C10_HOST_DEVICE
+#define C10_DEVICE
+#define C10_HOST
+#endif
+#endif
+
+#ifndef LEAN_HALF
+// Named by dispatch tables and data_ptr<T>; a source that computes with them gets the real ones.
+namespace c10 {
+struct Half;
+struct BFloat16;
+}  // namespace c10
+#endif
+
+namespace lean {
+
+enum class ScalarType : int8_t {
+  Byte, Char, Short, Int, Long, Half, Float, Double, ComplexHalf, ComplexFloat, ComplexDouble, Bool,
+  QInt8, QUInt8, QInt32, BFloat16, QUInt4x2, QUInt2x4, Bits1x8, Bits2x4, Bits4x2, Bits8, Bits16,
+  Float8_e5m2, Float8_e4m3fn, Float8_e5m2fnuz, Float8_e4m3fnuz, UInt16, UInt32, UInt64,
+};
+
+inline const char* toString(ScalarType t) {
+  static const char* const names[] = {
+      "Byte", "Char", "Short", "Int", "Long", "Half", "Float", "Double", "ComplexHalf",
+      "ComplexFloat", "ComplexDouble", "Bool", "QInt8", "QUInt8", "QInt32", "BFloat16", "QUInt4x2",
+      "QUInt2x4", "Bits1x8", "Bits2x4", "Bits4x2", "Bits8", "Bits16", "Float8_e5m2",
+      "Float8_e4m3fn", "Float8_e5m2fnuz", "Float8_e4m3fnuz", "UInt16", "UInt32", "UInt64"};
+  const auto i = static_cast<unsigned char>(t);
+  return i < sizeof(names) / sizeof(names[0]) ? names[i] : "UNKNOWN_SCALAR";
+}
+
+enum class DeviceType : int8_t { CPU = 0, CUDA = 1 };
+enum class Layout : int8_t { Strided, Sparse };
+enum class MemoryFormat : int8_t { Contiguous, Preserve, ChannelsLast, ChannelsLast3d };
+using DeviceIndex = int8_t;
+
+class Device {
+ public:
+  constexpr Device(DeviceType type, DeviceIndex index = -1) : type_(type), index_(index) {}
+  constexpr DeviceType type() const { return type_; }
+  constexpr DeviceIndex index() const { return index_; }
+  constexpr bool has_index() const { return index_ != -1; }
+  constexpr bool is_cuda() const { return type_ == DeviceType::CUDA; }
+  constexpr bool is_cpu() const { return type_ == DeviceType::CPU; }
+  constexpr bool operator==(const Device& o) const {
+    return type_ == o.type_ && index_ == o.index_;
+  }
+  constexpr bool operator!=(const Device& o) const { return !(*this == o); }
+
+ private:
+  DeviceType type_;
+  DeviceIndex index_;
+};
+
+// What Tensor::dtype() returns. It compares with a ScalarType, but is not one.
+class TypeMeta {
+ public:
+  constexpr explicit TypeMeta(ScalarType t) : type_(t) {}
+  constexpr ScalarType toScalarType() const { return type_; }
+  size_t itemsize() const {
+    return static_cast<size_t>(aoti_torch_dtype_element_size(static_cast<int32_t>(type_)));
+  }
+  friend constexpr bool operator==(TypeMeta a, TypeMeta b) { return a.type_ == b.type_; }
+  friend constexpr bool operator!=(TypeMeta a, TypeMeta b) { return a.type_ != b.type_; }
+  friend constexpr bool operator==(TypeMeta a, ScalarType b) { return a.type_ == b; }
+  friend constexpr bool operator!=(TypeMeta a, ScalarType b) { return a.type_ != b; }
+  friend constexpr bool operator==(ScalarType a, TypeMeta b) { return a == b.type_; }
+  friend constexpr bool operator!=(ScalarType a, TypeMeta b) { return a != b.type_; }
+
+ private:
+  ScalarType type_;
+};
+
+// A view of elements that someone else owns, as c10::ArrayRef.
+template <class T>
+class ArrayRef {
+ public:
+  constexpr ArrayRef() = default;
+  constexpr ArrayRef(const T* data, size_t n) : data_(data), size_(n) {}
+  constexpr ArrayRef(const T* begin, const T* end)
+      : data_(begin), size_(static_cast<size_t>(end - begin)) {}
+  constexpr ArrayRef(const T& one) : data_(&one), size_(1) {}
+  // Like the real one, this refers to the list's own storage: valid until the full expression ends.
+  constexpr ArrayRef(const std::initializer_list<T>& list)
+      : data_(list.begin() == list.end() ? nullptr : list.begin()), size_(list.size()) {}
+  template <size_t N>
+  constexpr ArrayRef(const T (&array)[N]) : data_(array), size_(N) {}
+  // std::vector, std::array and whatever else is contiguous.
+  template <class C, class = decltype(static_cast<const T*>(static_cast<const C*>(nullptr)->data()))>
+  constexpr ArrayRef(const C& c) : data_(c.data()), size_(c.size()) {}
+
+  constexpr const T* begin() const { return data_; }
+  constexpr const T* end() const { return data_ + size_; }
+  constexpr const T* data() const { return data_; }
+  constexpr size_t size() const { return size_; }
+  constexpr bool empty() const { return size_ == 0; }
+  constexpr const T& operator[](size_t i) const { return data_[i]; }
+  const T& at(size_t i) const { return check(i), data_[i]; }
+  const T& front() const { return check(0), data_[0]; }
+  const T& back() const { return check(0), data_[size_ - 1]; }
+  ArrayRef slice(size_t start, size_t n) const { return {data_ + start, n}; }
+  ArrayRef slice(size_t start) const { return {data_ + start, size_ - start}; }
+  bool equals(ArrayRef o) const {
+    if (size_ != o.size_) return false;
+    for (size_t i = 0; i < size_; i++)
+      if (!(data_[i] == o.data_[i])) return false;
+    return true;
+  }
+  friend bool operator==(ArrayRef a, ArrayRef b) { return a.equals(b); }
+  friend bool operator!=(ArrayRef a, ArrayRef b) { return !a.equals(b); }
+#ifdef LEAN_VECTOR
+  std::vector<T> vec() const { return std::vector<T>(begin(), end()); }
+#endif
+
+ private:
+  void check(size_t i) const {
+    if (i >= size_) torch_check_fail("at", __FILE__, __LINE__, "ArrayRef: invalid index");
+  }
+  const T* data_ = nullptr;
+  size_t size_ = 0;
+};
+using IntArrayRef = ArrayRef<int64_t>;
+
+class TensorOptions {
+ public:
+  TensorOptions() = default;
+  TensorOptions(ScalarType t) { dtype_ = t; }
+  TensorOptions(TypeMeta t) { dtype_ = t.toScalarType(); }
+  TensorOptions(Device d) { device_ = d; }
+  TensorOptions(DeviceType d) { device_ = Device(d); }
+  TensorOptions(Layout l) { layout_ = l; }
+  explicit TensorOptions(MemoryFormat m) { memory_format_ = m; }
+
+  [[nodiscard]] TensorOptions dtype(ScalarType t) const { return with(&TensorOptions::dtype_, t); }
+  [[nodiscard]] TensorOptions dtype(TypeMeta t) const { return dtype(t.toScalarType()); }
+  [[nodiscard]] TensorOptions device(Device d) const { return with(&TensorOptions::device_, d); }
+  [[nodiscard]] TensorOptions device(DeviceType t, DeviceIndex i = -1) const {
+    return device(Device(t, i));
+  }
+  [[nodiscard]] TensorOptions device_index(int16_t i) const noexcept {
+    return device(Device(DeviceType::CUDA, static_cast<DeviceIndex>(i)));
+  }
+  [[nodiscard]] TensorOptions layout(Layout l) const { return with(&TensorOptions::layout_, l); }
+  [[nodiscard]] TensorOptions requires_grad(bool on) const {
+    return with(&TensorOptions::requires_grad_, on);
+  }
+  [[nodiscard]] TensorOptions pinned_memory(bool on) const {
+    return with(&TensorOptions::pinned_, on);
+  }
+  [[nodiscard]] TensorOptions memory_format(MemoryFormat m) const {
+    return with(&TensorOptions::memory_format_, m);
+  }
+  bool has_dtype() const { return dtype_.present; }
+  bool has_device() const { return device_.present; }
+  Device device() const { return device_.present ? device_.value : Device(DeviceType::CPU); }
+  bool requires_grad() const { return requires_grad_.present && requires_grad_.value; }
+
+  const Maybe<ScalarType>& dtype_opt_() const { return dtype_; }
+  const Maybe<Layout>& layout_opt_() const { return layout_; }
+  const Maybe<Device>& device_opt_() const { return device_; }
+  const Maybe<bool>& pinned_opt_() const { return pinned_; }
+  const Maybe<MemoryFormat>& memory_format_opt_() const { return memory_format_; }
+
+ private:
+  template <class T>
+  TensorOptions with(Maybe<T> TensorOptions::*field, T value) const {
+    TensorOptions copy = *this;
+    copy.*field = Maybe<T>(value);
+    return copy;
+  }
+  Maybe<ScalarType> dtype_;
+  Maybe<Layout> layout_;
+  Maybe<Device> device_{};
+  Maybe<bool> pinned_;
+  Maybe<bool> requires_grad_;
+  Maybe<MemoryFormat> memory_format_;
+};
+
+inline TensorOptions dtype(ScalarType t) { return TensorOptions(t); }
+inline TensorOptions device(Device d) { return TensorOptions(d); }
+inline TensorOptions layout(Layout l) { return TensorOptions(l); }
+inline TensorOptions requires_grad(bool on = true) { return TensorOptions().requires_grad(on); }
+
+// Laid out as c10::Scalar (checked against torch's header before the first lean build).
+class Scalar {
+ public:
+  Scalar() : Scalar(int64_t{0}) {}
+  Scalar(double v) : tag_(kDouble) { v_.d = v; }
+  Scalar(float v) : Scalar(static_cast<double>(v)) {}
+  Scalar(int64_t v) : tag_(kInt) { v_.i = v; }
+  Scalar(long long v) : Scalar(static_cast<int64_t>(v)) {}
+  Scalar(int v) : Scalar(static_cast<int64_t>(v)) {}
+  Scalar(int16_t v) : Scalar(static_cast<int64_t>(v)) {}
+  Scalar(int8_t v) : Scalar(static_cast<int64_t>(v)) {}
+  Scalar(uint8_t v) : Scalar(static_cast<int64_t>(v)) {}
+  Scalar(uint32_t v) : Scalar(static_cast<int64_t>(v)) {}
+  Scalar(bool v) : tag_(kBool) { v_.i = v; }
+
+ private:
+  enum Tag : int32_t { kDouble, kInt, kUnsigned, kComplex, kBool };
+  Tag tag_;
+  union alignas(16) {
+    double d;
+    int64_t i;
+    double complex[2];
+  } v_{};
+};
+
+}  // namespace lean
+
+namespace c10 {
+using lean::ArrayRef;
+using lean::Device;
+using lean::DeviceIndex;
+using lean::DeviceType;
+using lean::IntArrayRef;
+using lean::Layout;
+using lean::MemoryFormat;
+using lean::Scalar;
+using lean::ScalarType;
+using lean::TensorOptions;
+using lean::toString;
+constexpr ScalarType kByte = ScalarType::Byte, kChar = ScalarType::Char, kShort = ScalarType::Short,
+                     kInt = ScalarType::Int, kLong = ScalarType::Long, kHalf = ScalarType::Half,
+                     kFloat = ScalarType::Float, kDouble = ScalarType::Double,
+                     kBool = ScalarType::Bool, kBFloat16 = ScalarType::BFloat16,
+                     kUInt16 = ScalarType::UInt16, kUInt32 = ScalarType::UInt32,
+                     kUInt64 = ScalarType::UInt64, kFloat8_e5m2 = ScalarType::Float8_e5m2,
+                     kFloat8_e4m3fn = ScalarType::Float8_e4m3fn;
+constexpr DeviceType kCPU = DeviceType::CPU, kCUDA = DeviceType::CUDA;
+constexpr Layout kStrided = Layout::Strided, kSparse = Layout::Sparse;
+#ifdef LEAN_OPTIONAL
+using std::make_optional;
+using std::nullopt;
+using std::nullopt_t;
+using std::optional;
+#endif
+}  // namespace c10
+
+namespace at {
+using namespace c10;
+using lean::device;
+using lean::dtype;
+using lean::layout;
+using lean::requires_grad;
+}  // namespace at

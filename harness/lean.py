@@ -1,0 +1,149 @@
+"""Stand-ins for PyTorch's heavy headers, which compile in a second or two.
+
+`include/` holds small headers with the names of PyTorch's own, over the C functions and the
+operator entry points that libtorch exports. `prepare` makes a load_inline call use them: that
+folder first on the include path, and a prelude before the sources that says which parts are
+needed. The sources themselves stay as they are. What the lean headers lack does not compile, and
+`harness.jit` then builds the same sources with the real headers.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+INCLUDE = Path(__file__).resolve().parent / "include"
+
+# What torch/extension.h brings of the standard library, and the words by which a source shows that
+# it uses it. The stand-ins include only what is named: each header costs nvcc three readings. A
+# word found in a comment costs some time; a word not listed here ends in the real headers.
+_STANDARD = {
+    "ALGORITHM": r"(?:min|max|minmax|clamp|min_element|max_element|sort|stable_sort|fill|fill_n|copy"
+    r"|copy_n|copy_if|transform|reverse|find|find_if|any_of|all_of|none_of|count|count_if|equal"
+    r"|generate|for_each|rotate|unique|remove|remove_if|lower_bound|upper_bound|binary_search"
+    r"|partial_sort|nth_element|partition|merge|swap_ranges|replace|iter_swap)",
+    "ARRAY": "array",
+    "ATOMIC": r"atomic\w*|memory_order\w*",
+    "CASSERT": "assert",
+    "CHRONO": "chrono",
+    "CMATH": r"std::\w+|M_PI|INFINITY|NAN|(?:exp|log|sqrt|pow|tanh|erf|floor|ceil|fmax|fmin|fabs"
+    r"|round|cbrt|hypot|sin|cos|tan|fma)[fl]?",
+    "COMPLEX": "complex",
+    "CSTDIO": r"\w*printf|puts|stderr|stdout|fflush",
+    "CSTDLIB": r"malloc|calloc|free|abort|exit|getenv|atoi|strtol|rand|abs",
+    "CSTRING": r"mem(?:cpy|set|move|cmp)|str(?:cmp|len|cpy|ncpy|cat|chr|str)",
+    "FUNCTIONAL": r"function|bind|ref|cref|plus|minus|multiplies|less|greater|hash|invoke",
+    "IOMANIP": r"setw|setprecision|setfill",
+    "IOSTREAM": r"cout|cerr|clog|cin|endl|ostream|istream",
+    "LIMITS": "numeric_limits",
+    "MAP": r"map|multimap",
+    "MEMORY": r"unique_ptr|shared_ptr|weak_ptr|make_unique|make_shared|allocator|addressof",
+    "MUTEX": r"\w*mutex|lock_guard|unique_lock|scoped_lock|call_once|once_flag",
+    "NUMERIC": r"accumulate|iota|inner_product|partial_sum|reduce|gcd|lcm",
+    "OPTIONAL": r"optional|nullopt|make_optional",
+    "SET": r"set|multiset",
+    "SSTREAM": r"\w*stringstream",
+    "STDEXCEPT": r"runtime_error|logic_error|invalid_argument|out_of_range|domain_error"
+    r"|length_error|range_error|overflow_error",
+    "STRING": r"string|to_string|stoi|stod|stof|stol",
+    "THREAD": r"thread|this_thread",
+    "TUPLE": r"tuple|tie|make_tuple|pair|make_pair",
+    "TYPE_TRAITS": r"is_\w+_v|is_same|is_floating_point|is_integral|enable_if\w*|conditional\w*"
+    r"|decay\w*|remove_\w+|true_type|false_type|common_type\w*",
+    "UNORDERED_MAP": "unordered_map",
+    "UNORDERED_SET": "unordered_set",
+    "UTILITY": r"move|forward|swap|pair|make_pair|exchange|index_sequence|make_index_sequence|declval",
+    "VECTOR": "vector",
+}
+# Parts of the stand-ins themselves that cost something and that few sources need.
+_PARTS = {
+    "HALF": r"\w*(?:half|Half|HALF|bfloat16|BFloat16|BFLOAT16|REDUCED_FLOATING|nv_bfloat162?)\w*"
+    r"|kF16|kFloat16",
+    "PYTHON": r"PYBIND11_MODULE|pybind11|py|Py\w+",
+    "PLAIN_ERRORS": "PYBIND11_MODULE",
+    "CUBLAS": r"cublas\w*|\w*Blas\w*",
+}
+_FEATURES = {name: re.compile(rf"\b(?:{words})\b") for name, words in (_STANDARD | _PARTS).items()}
+# Names of PyTorch's. A CUDA source with none of them needs no stand-in at all.
+_TORCH = re.compile(r"\b(?:torch|at|c10|TORCH_\w+|AT_\w+|C10_\w+|PYBIND11_MODULE|py|std)\b")
+
+
+def prelude(source: str, *, cuda: bool, binding: bool, implicit: bool, torch_errors: bool) -> str:
+    """The lines that stand before `source`: which parts it needs, and torch's implicit includes.
+
+    binding: this is the file in which `load_inline` writes the Python binding.
+    implicit: false if the caller asked for `no_implicit_headers`.
+    torch_errors: false if the caller asked for no `with_pytorch_error_handling`.
+    """
+    needed = [name for name, words in _FEATURES.items() if words.search(source)]
+    if binding:
+        needed += ["PYTHON"] + ([] if torch_errors else ["PLAIN_ERRORS"])
+    lines = [f"#define LEAN_{name}" for name in dict.fromkeys(needed)]
+    if implicit and cuda:
+        types = ["#include <torch/types.h>"] if _TORCH.search(source) else []
+        lines += [*types, "#include <cuda.h>", "#include <cuda_runtime.h>"]
+    elif implicit:
+        lines += ["#include <torch/extension.h>"]
+    return "\n".join(lines)
+
+
+def prepare(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The same load_inline call with the lean headers in the place of torch's.
+
+    arguments: load_inline's, both kinds of sources as lists. New lists are returned.
+    """
+    implicit = not arguments["no_implicit_headers"]
+    errors = bool(arguments["with_pytorch_error_handling"])
+    cpp, cuda = arguments["cpp_sources"], arguments["cuda_sources"]
+    prepared = dict(arguments)
+    prepared["cpp_sources"] = [
+        prelude("\n".join(cpp), cuda=False, binding=True, implicit=implicit, torch_errors=errors),
+        *cpp,
+    ]
+    if cuda:
+        prepared["cuda_sources"] = [
+            prelude(
+                "\n".join(cuda), cuda=True, binding=False, implicit=implicit, torch_errors=errors
+            ),
+            *cuda,
+        ]
+    prepared["no_implicit_headers"] = True
+    prepared["extra_include_paths"] = [str(INCLUDE), *(arguments.get("extra_include_paths") or [])]
+    return prepared
+
+
+@functools.cache
+def digest() -> str:
+    """A hash of the lean headers and of what `prepare` writes: part of every artifact's key."""
+    content = hashlib.sha256(Path(__file__).read_bytes())
+    for path in sorted(INCLUDE.rglob("*.h")):
+        content.update(str(path.relative_to(INCLUDE)).encode() + path.read_bytes())
+    return content.hexdigest()
+
+
+def unsupported() -> str:
+    """Why this PyTorch cannot be built against leanly, or an empty string.
+
+    The stand-ins pass a few of torch's small values by hand. Their layout has not changed in
+    years; if it ever does, the lines that declare it do too.
+    """
+    from torch.utils import cpp_extension
+
+    include = Path(cpp_extension.include_paths()[0])
+    declared = {
+        "c10/core/Scalar.h": "enum class Tag { HAS_d, HAS_i, HAS_u, HAS_z, HAS_b,",
+        "ATen/core/TensorBase.h": "c10::intrusive_ptr<TensorImpl, UndefinedTensorImpl> impl_;",
+        "c10/core/Device.h": "DeviceType type_;\n  DeviceIndex index_ = -1;",
+    }
+    for header, line in declared.items():
+        try:
+            text = (include / header).read_text()
+        except OSError as error:
+            return f"{header}: {error.strerror}"
+        if line not in text:
+            return f"{header} no longer declares {line!r}"
+    return ""

@@ -1,0 +1,74 @@
+"""The command line as tests call it: in this process, with what it said, left and returned."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from harness import cli, results
+
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
+TINY = TESTS / "tiny.py"
+BAD_KERNELS = TESTS / "bad_kernels"
+
+
+def bad_kernel(name: str) -> Path:
+    return BAD_KERNELS / f"{name}.py"
+
+
+@dataclass(frozen=True)
+class Run:
+    code: int
+    said: str
+    error: str
+    """What went to standard error."""
+    folder: Path | None
+    """The run's folder; None if it made none."""
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """results.csv, in the order written."""
+        assert self.folder is not None, f"the run left no folder; it said: {self.error}{self.said}"
+        return results.read(self.folder)
+
+    @property
+    def statuses(self) -> list[str]:
+        return list(self.rows["status"])
+
+
+def call(arguments: Sequence[object], out: Path) -> Run:
+    """Run the command line with exactly these arguments, which name `out` if they need it."""
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as said,
+        contextlib.redirect_stderr(io.StringIO()) as error,
+    ):
+        code = cli.main([str(argument) for argument in arguments])
+    folders = sorted(out.glob("*/")) if out.is_dir() else []
+    return Run(code, said.getvalue(), error.getvalue(), folders[-1] if folders else None)
+
+
+def call_tiny(kernels: Sequence[Path], *arguments: object, out: Path, command: str = "run") -> Run:
+    """Run kernels on the tiny problem, on the CPU and quickly; later arguments win."""
+    given: list[object] = [command, "--problem", TINY, "--quick", "--device", "cpu", "--seed", 1]
+    given += ["--out", out]
+    given += ["--baseline", "eager"] if command == "run" else []
+    for kernel in kernels:
+        given += ["--kernel", kernel]
+    return call([*given, *arguments], out)
+
+
+def processes_with(variable: str, value: str) -> list[int]:
+    """Ids of the processes that were started with this in their environment."""
+    wanted = f"{variable}={value}".encode()
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+            if wanted in environment.read_bytes().split(b"\0"):
+                found.append(int(environment.parent.name))
+    return found
