@@ -10,23 +10,53 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness import catalog, environment, plots, results, runner, toolchain
+from harness import (
+    catalog,
+    diagnostics,
+    environment,
+    plots,
+    results,
+    runner,
+    selfcheck,
+    store,
+    toolchain,
+)
 from harness.children import Child, ChildFailed
+from harness.options import (
+    ArchOption,
+    BaselineOption,
+    ClearOption,
+    DeviceOption,
+    DtypeOption,
+    FolderArgument,
+    KernelOption,
+    OnlyProblemOption,
+    OutOption,
+    ProblemOption,
+    QuickOption,
+    RebuildOption,
+    SeedOption,
+    SelfcheckArgument,
+    SweepOption,
+    TimeoutOption,
+    examples,
+)
 from harness.progress import Progress, print_summary
 from harness.records import BASELINES, HarnessError, Kernel, Problem, Result
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_PROBLEM = "gemm_swish_divide_clamp_tanh_clamp"
 DEFAULT_DTYPES = {"cuda": "float32,bfloat16", "cpu": "float32"}
-COMMANDS = ("run", "check", "list", "plot")
+COMMANDS = ("run", "check", "build", "list", "plot", "cache", "selfcheck")
 
 app = typer.Typer(
     add_completion=False,
@@ -38,87 +68,6 @@ app = typer.Typer(
     epilog="Exit code: 0 all kernels that ran are right, 1 one is not, 2 a usage error.",
 )
 console = Console(highlight=False)
-
-ProblemOption = Annotated[
-    str,
-    typer.Option(
-        "--problem", metavar="NAME|PATH", help="The reference: a name under reference/, or a file."
-    ),
-]
-KernelOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--kernel",
-        metavar="NAME|PATH",
-        help="Only this kernel; repeat for more. [all of the problem's]",
-    ),
-]
-DeviceOption = Annotated[
-    str,
-    typer.Option(
-        metavar="auto|cuda|cuda:N|cpu", help="Where to run; auto is the GPU if there is one."
-    ),
-]
-DtypeOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME,…",
-        help="float32, bfloat16, float16, float64. [cuda: float32,bfloat16; cpu: float32]",
-    ),
-]
-SweepOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--sweep",
-        metavar="AXIS=V,…",
-        help="Values of an axis, any module global of the problem; repeatable. "
-        "AXIS=AXIS=V,… ties two. [the problem's own]",
-    ),
-]
-OutOption = Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder goes.")]
-QuickOption = Annotated[
-    bool,
-    typer.Option("--quick", help="One size per dtype and fewer samples: a look, not a figure."),
-]
-TimeoutOption = Annotated[
-    float,
-    typer.Option(metavar="SECONDS", min=0.1, help="How long a kernel may take over one request."),
-]
-RebuildOption = Annotated[
-    bool, typer.Option("--rebuild", help="Build even what was built, or failed to build, before.")
-]
-SeedOption = Annotated[
-    int | None, typer.Option(help="Draw inputs from this seed. [a new one each run]")
-]
-BaselineOption = Annotated[
-    str,
-    typer.Option(
-        "--baseline", metavar="NAME,…", help="What to compare with: " + ", ".join(BASELINES) + "."
-    ),
-]
-
-RUN_EXAMPLES = """[bold]Examples[/bold]
-
-  python run_bench.py
-  python run_bench.py --quick
-  python run_bench.py --kernel path/to/my_kernel.py --sweep batch_size=1,64,1024
-  python run_bench.py --problem rms_norm --dtype bfloat16 --baseline eager,compile-max-autotune
-  python run_bench.py --sweep in_features=out_features=1024,4096
-"""  # fmt: skip
-CHECK_EXAMPLES = """[bold]Examples[/bold]
-
-  python run_bench.py check
-  python run_bench.py check --kernel path/to/my_kernel.py --dtype float16
-"""
-PLOT_EXAMPLES = """[bold]Example[/bold]
-
-  python run_bench.py plot results/20260101-120000-rms_norm-cuda
-"""
-LIST_EXAMPLES = """[bold]Examples[/bold]
-
-  python run_bench.py list
-  python run_bench.py list --problem swiglu
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -150,7 +99,15 @@ def _say_error(sentence: str) -> None:
     )
 
 
-@app.command(epilog=RUN_EXAMPLES)
+@app.command(
+    epilog=examples(
+        "",
+        "--quick",
+        "--kernel path/to/my_kernel.py --sweep batch_size=1,64,1024",
+        "--problem rms_norm --dtype bfloat16 --baseline eager,compile-max-autotune",
+        "--sweep in_features=out_features=1024,4096",
+    )
+)
 def run(
     problem: ProblemOption = DEFAULT_PROBLEM,
     kernel: KernelOption = None,
@@ -170,7 +127,7 @@ def run(
     )
 
 
-@app.command(epilog=CHECK_EXAMPLES)
+@app.command(epilog=examples("check", "check --kernel path/to/my_kernel.py --dtype float16"))
 def check(
     problem: ProblemOption = DEFAULT_PROBLEM,
     kernel: KernelOption = None,
@@ -187,11 +144,9 @@ def check(
     return _run(problem, kernel, device, dtype, sweep, "", out, quick, rebuild, timeout, seed, True)
 
 
-@app.command(name="list", epilog=LIST_EXAMPLES)
+@app.command(name="list", epilog=examples("list", "list --problem swiglu"))
 def list_(
-    problem: Annotated[
-        str | None, typer.Option(metavar="NAME|PATH", help="Only this problem.")
-    ] = None,
+    problem: OnlyProblemOption = None,
 ) -> int:
     """Show problems with their axes, and the kernels there are for each."""
     problems = [catalog.find_problem(ROOT, problem)] if problem else catalog.list_problems(ROOT)
@@ -213,11 +168,117 @@ def _kernels_or_none(problem: Problem) -> list[Kernel]:
     return [catalog.read_kernel(path) for path in sorted(folder.glob("*.py"))]
 
 
-@app.command(epilog=PLOT_EXAMPLES)
-def plot(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder.")]) -> int:
+@app.command(epilog=examples("plot results/20260101-120000-rms_norm-cuda"))
+def plot(folder: FolderArgument) -> int:
     """Draw a run's plots again from its CSV files."""
     for path in plots.plot_all(folder):
         console.print(path, soft_wrap=True)
+    return 0
+
+
+@app.command(
+    epilog=examples("build", "build --arch 9.0a", "build --problem swiglu --arch 10.0a --rebuild")
+)
+def build(
+    problem: ProblemOption = DEFAULT_PROBLEM,
+    kernel: KernelOption = None,
+    arch: ArchOption = None,
+    rebuild: RebuildOption = False,
+) -> int:
+    """Build kernels into the store, for a later run here or on a machine that shares it.
+
+    With --arch, CUDA kernels for that architecture: no GPU is needed.
+    """
+    found = catalog.find_problem(ROOT, problem)
+    kernels = catalog.find_kernels(ROOT, found, kernel or [])
+    toolchain.prepare_environment()
+    facts = _probe("auto")
+    if arch is None:
+        device, capability = facts["device"], facts.get("capability")
+    elif facts["cuda"] is None:
+        raise HarnessError(
+            "This torch is built without CUDA, so CUDA kernels cannot be linked against it: "
+            "install a CUDA build of torch; it needs no GPU."
+        )
+    else:
+        device, capability = "cuda", toolchain.parse_architecture(arch)
+    wanted = [k for k in kernels if device in k.devices]
+    if not wanted:
+        raise HarnessError(
+            f"None of these kernels is for {device}: "
+            "name an architecture with --arch to build CUDA kernels without a GPU."
+        )
+    toolchain.check(device)
+    cases = catalog.expand_cases(found, device, DEFAULT_DTYPES[device].split(","), [])
+    plan = runner.Plan(
+        problem=found,
+        kernels=wanted,
+        cases=cases,
+        baselines=[],
+        device=device,
+        capability=tuple(capability) if capability else None,
+        effort=runner.QUICK[device],
+        seed=0,
+        timeout_s=60,
+        arch=arch,
+        rebuild=rebuild,
+    )
+    logs = store.root() / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    with Progress(console, wanted, cases) as progress:
+        builds = runner.build(plan, logs, progress)
+    for name, built in builds.items():
+        for resource in built.resources:
+            console.print(f"  {name}: {escape(diagnostics.summary(resource))}", soft_wrap=True)
+    return 1 if any(built.status for built in builds.values()) else 0
+
+
+@app.command(epilog=examples("cache", "cache --clear"))
+def cache(clear: ClearOption = False) -> int:
+    """Show what the store of built extensions holds, or clear it."""
+    if clear:
+        freed = store.clear()
+        console.print(f"Removed {freed / 1e6:.1f} MB from {store.root()}", soft_wrap=True)
+        return 0
+    entries = store.entries()
+    table = Table(header_style="bold", box=None, padding=(0, 2))
+    for column in ("key", "extension", "built", "seconds", "MB", "last used"):
+        table.add_column(column, justify="right" if column in ("seconds", "MB") else "left")
+    for entry in entries:
+        made = entry.manifest
+        how = f"[red]failed[/]: {escape(made.failed[:60])}" if made.failed else made.path
+        used = datetime.fromtimestamp(entry.used)
+        size = f"{entry.size_bytes / 1e6:.2f}"
+        row = (entry.key[:12], made.name, how, f"{made.seconds:.1f}", size, f"{used:%F %T}")
+        table.add_row(*row)
+    console.print(table)
+    total = sum(entry.size_bytes for entry in entries)
+    limit = store.LIMIT_BYTES
+    console.print(
+        f"{len(entries)} extensions, {total / 1e6:.1f} of at most {limit / 1e6:.0f} MB "
+        f"in {store.root()}",
+        soft_wrap=True,
+    )
+    return 0
+
+
+@app.command(name="selfcheck", epilog=examples("selfcheck build"))
+def selfcheck_(what: SelfcheckArgument, out: OutOption = Path("results")) -> int:
+    """Measure the tool itself. `build`: load_inline against ours, same sources, same machine."""
+    if what != "build":
+        raise HarnessError(f"There is no selfcheck {what!r}. There is: build.")
+    toolchain.prepare_environment()
+    facts = _probe("auto")
+    device = facts["device"].partition(":")[0]
+    toolchain.check(device)
+    folder = results.create_folder(out, "selfcheck-build", device)
+    results.write_environment(folder, environment.describe(facts, ROOT))
+    with console.status("building ...") as status:
+        rows = selfcheck.build(
+            ROOT, device, facts.get("capability"), folder, lambda text: status.update(text)
+        )
+    selfcheck.print_table(console, rows)
+    console.print(f"[dim]{folder}[/]", soft_wrap=True)
     return 0
 
 

@@ -77,6 +77,15 @@ def resources(log: str) -> list[dict[str, Any]]:
     return [entry | {"kernel": name} for entry, name in zip(found, names, strict=True)]
 
 
+def summary(resource: Mapping[str, Any]) -> str:
+    """One kernel's resources in a line."""
+    parts = [f"{resource.get('registers', '?')} registers"]
+    for name, word in (("shared", "shared"), ("local", "local"), ("spill", "spilled")):
+        if resource.get(f"{name}_bytes"):
+            parts.append(f"{resource[f'{name}_bytes']} bytes {word}")
+    return f"{resource['kernel'].partition('(')[0]} ({resource['arch']}): {', '.join(parts)}"
+
+
 def _demangled(names: Sequence[str]) -> list[str]:
     if not names:
         return []

@@ -35,6 +35,7 @@ def device_facts(device: str) -> dict[str, Any]:
             "available": True,
             "device_name": _cpu_name(),
             "threads": torch.get_num_threads(),
+            "cuda": torch.version.cuda,
         }
     count = torch.cuda.device_count()
     if (chosen.index or 0) >= count:

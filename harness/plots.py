@@ -247,11 +247,11 @@ def _cell(panel: Axes, x: int, y: int, row: dict[Any, Any], scale: ScalarMappabl
         ink = "white" if _luminance(colour) < 0.45 else INK
         _write(panel, x, y, f"{row['speedup_vs_eager']:.2f}×", color=ink)
     elif row["latency_us"] > 0 and row["eager_us"] > 0:
-        _write(panel, x, y - 0.13, _stacked(row["status"]), size=5.5)
+        _write(panel, x, y - 0.13, _stacked(row["status"]), size=6)
         ratio = row["eager_us"] / row["latency_us"]
-        _write(panel, x, y + 0.3, f"{ratio:.2f}×", size=5.5, color=FAINT)
+        _write(panel, x, y + 0.3, f"{ratio:.2f}×", size=6, color=FAINT)
     else:
-        _write(panel, x, y, _stacked(row["status"]), size=5.5)
+        _write(panel, x, y, _stacked(row["status"]), size=6)
         look["hatch"] = "////"
     panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, linewidth=1.2, **look))
 

@@ -78,6 +78,8 @@ class Plan:
     timeout_s: float
     """For one request to a worker."""
     judge_only: bool = False
+    arch: str | None = None
+    """What CUDA kernels are built for; by default the present GPU's own."""
     rebuild: bool = False
     """Build even what the store has, remembered failures included."""
 
@@ -112,6 +114,13 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
         shutil.rmtree(exchange, ignore_errors=True)
 
 
+def build(plan: Plan, logs: Path, report: Report) -> dict[str, Build]:
+    """Build the plan's kernels and nothing else; kernel name -> how that went."""
+    run_ = _Run(plan, logs, logs, report)
+    run_.build_all()
+    return run_.builds
+
+
 def _roomiest_memory_folder() -> str | None:
     """Shared memory if it has room for large tensors, else the usual temporary folder."""
     shared = "/dev/shm"
@@ -136,8 +145,10 @@ class _Run:
         self._exchange = exchange
         self._logs = logs
         self._report = report
-        self._arch = toolchain.architecture(plan.capability) if plan.capability else None
-        self._builds: dict[str, Build] = {}
+        self._arch = plan.arch or (
+            toolchain.architecture(plan.capability) if plan.capability else None
+        )
+        self.builds: dict[str, Build] = {}
         self._judge: Child | None = None
         self._workers: dict[str, Child] = {}
         self._given_up: dict[str, str] = {}
@@ -165,7 +176,7 @@ class _Run:
                 futures = {pool.submit(self._build, k, c, builders): k for k, c in wanted}
                 for future in as_completed(futures):
                     kernel = futures[future]
-                    self._builds[kernel.name] = future.result()
+                    self.builds[kernel.name] = future.result()
                     self._report.built(kernel, future.result())
             except BaseException:  # Ctrl-C above all: leave no compiler running
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -202,7 +213,7 @@ class _Run:
         timings: dict[str, Timing] = {}
         if why := self._unsupported(kernel, case) or self._given_up.get(kernel.name):
             verdict = Verdict(Status.SKIPPED, why)
-        elif (build := self._builds[kernel.name]).status:
+        elif (build := self.builds[kernel.name]).status:
             verdict = Verdict(build.status, build.reason)
         else:
             verdict, timings = self._judge_and_time(kernel, case, index)
@@ -214,7 +225,7 @@ class _Run:
             case=case,
             case_index=index,
             verdict=verdict,
-            build=self._builds.get(kernel.name),
+            build=self.builds.get(kernel.name),
             known_defect=kernel.known_defect,
             timing=own,
             baselines=timings,

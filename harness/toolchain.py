@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,14 @@ def architecture(capability: tuple[int, int]) -> str:
     """The one architecture to build for: the GPU's own, with its own instructions (9.0a)."""
     major, minor = capability
     return f"{major}.{minor}" + ("a" if major >= 9 else "")
+
+
+def parse_architecture(arch: str) -> tuple[int, int]:
+    """The compute capability in `9.0a`. Raises HarnessError for anything else."""
+    match = re.fullmatch(r"(\d+)\.(\d)[af]?", arch)
+    if match is None:
+        raise HarnessError(f"--arch {arch!r} is no architecture: write it as 8.0 or 9.0a.")
+    return int(match[1]), int(match[2])
 
 
 def describe(uses_cuda: bool, native: bool) -> dict[str, object]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import results
-from harness.records import Case, HarnessError, Result, Speedup, Status, Timing, Verdict
+from harness.records import Build, Case, HarnessError, Result, Speedup, Status, Timing, Verdict
 
 AXES = ("batch_size", "in_features")
 

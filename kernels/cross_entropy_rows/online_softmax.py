@@ -28,6 +28,7 @@ constexpr int max_threads = 1024;
 template <typename scalar_t>
 using compute_t = std::conditional_t<std::is_same_v<scalar_t, double>, double, float>;
 
+// Passed by value: through a reference, the compiler loads the lanes one by one.
 template <typename scalar_t, int width>
 struct alignas(sizeof(scalar_t) * width) Pack {
     scalar_t lane[width];
@@ -51,7 +52,7 @@ struct LogSumExp {
     }
 
     template <typename scalar_t, int width>
-    __device__ void add(const Pack<scalar_t, width>& logits) {
+    __device__ void add(Pack<scalar_t, width> logits) {
         T x[width];
         T new_max = max;
         #pragma unroll
@@ -77,7 +78,6 @@ cross_entropy_kernel(const scalar_t* __restrict__ logits, const int64_t* __restr
     const scalar_t* row = logits + blockIdx.x * classes;
 
     LogSumExp<T> lse;
-    #pragma unroll 4
     for (int64_t i = threadIdx.x; i < classes / width; i += blockDim.x) {
         lse.add(reinterpret_cast<const Vector*>(row)[i]);
     }

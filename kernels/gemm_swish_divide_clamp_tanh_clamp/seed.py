@@ -23,6 +23,7 @@ DEVICES = ("cuda",)
 DTYPES = ("float32",)
 KNOWN_DEFECT = "NON_FINITE"
 
+# fmt: off
 # Define the fused element-wise CUDA kernel
 fused_elementwise_source = """
 #include <torch/extension.h>

@@ -27,6 +27,7 @@ constexpr int kept_packs = 4;  // per thread, in registers between the two passe
 template <typename scalar_t>
 using compute_t = std::conditional_t<std::is_same_v<scalar_t, double>, double, float>;
 
+// Passed by value: through a reference, the compiler loads the lanes one by one.
 template <typename scalar_t, int width>
 struct alignas(sizeof(scalar_t) * width) Pack {
     scalar_t lane[width];
@@ -47,7 +48,7 @@ __device__ T block_sum(T value) {
 }
 
 template <typename scalar_t, int width>
-__device__ compute_t<scalar_t> sum_of_squares(const Pack<scalar_t, width>& v) {
+__device__ compute_t<scalar_t> sum_of_squares(Pack<scalar_t, width> v) {
     compute_t<scalar_t> sum = 0;
     #pragma unroll
     for (int k = 0; k < width; ++k) {
@@ -59,7 +60,7 @@ __device__ compute_t<scalar_t> sum_of_squares(const Pack<scalar_t, width>& v) {
 
 template <typename scalar_t, int width>
 __device__ Pack<scalar_t, width> normalized(Pack<scalar_t, width> v,
-                                            const Pack<scalar_t, width>& weight,
+                                            Pack<scalar_t, width> weight,
                                             compute_t<scalar_t> scale) {
     using T = compute_t<scalar_t>;
     #pragma unroll

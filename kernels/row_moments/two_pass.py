@@ -28,6 +28,7 @@ constexpr int kept_packs = 4;  // per thread, in registers between the two passe
 template <typename scalar_t>
 using compute_t = std::conditional_t<std::is_same_v<scalar_t, double>, double, float>;
 
+// Passed by value: through a reference, the compiler loads the lanes one by one.
 template <typename scalar_t, int width>
 struct alignas(sizeof(scalar_t) * width) Pack {
     scalar_t lane[width];
@@ -49,7 +50,7 @@ __device__ T block_sum(T value) {
 }
 
 template <typename scalar_t, int width>
-__device__ compute_t<scalar_t> sum(const Pack<scalar_t, width>& v) {
+__device__ compute_t<scalar_t> sum(Pack<scalar_t, width> v) {
     compute_t<scalar_t> total = 0;
     #pragma unroll
     for (int k = 0; k < width; ++k) total += static_cast<compute_t<scalar_t>>(v.lane[k]);
@@ -57,7 +58,7 @@ __device__ compute_t<scalar_t> sum(const Pack<scalar_t, width>& v) {
 }
 
 template <typename scalar_t, int width>
-__device__ compute_t<scalar_t> sum_of_squares(const Pack<scalar_t, width>& v,
+__device__ compute_t<scalar_t> sum_of_squares(Pack<scalar_t, width> v,
                                               compute_t<scalar_t> mean) {
     compute_t<scalar_t> total = 0;
     #pragma unroll

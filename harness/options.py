@@ -1,0 +1,88 @@
+"""The command line's options, named once and used by several commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.records import BASELINES
+
+ProblemOption = Annotated[
+    str,
+    typer.Option(
+        "--problem", metavar="NAME|PATH", help="The reference: a name under reference/, or a file."
+    ),
+]
+KernelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kernel",
+        metavar="NAME|PATH",
+        help="Only this kernel; repeat for more. [all of the problem's]",
+    ),
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|cuda|cuda:N|cpu", help="Where to run; auto is the GPU if there is one."
+    ),
+]
+DtypeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,…",
+        help="float32, bfloat16, float16, float64. [cuda: float32,bfloat16; cpu: float32]",
+    ),
+]
+SweepOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sweep",
+        metavar="AXIS=V,…",
+        help="Values of an axis, any module global of the problem; repeatable. "
+        "AXIS=AXIS=V,… ties two. [the problem's own]",
+    ),
+]
+OutOption = Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder goes.")]
+QuickOption = Annotated[
+    bool,
+    typer.Option("--quick", help="One size per dtype and fewer samples: a look, not a figure."),
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option(metavar="SECONDS", min=0.1, help="How long a kernel may take over one request."),
+]
+RebuildOption = Annotated[
+    bool, typer.Option("--rebuild", help="Build even what was built, or failed to build, before.")
+]
+SeedOption = Annotated[
+    int | None, typer.Option(help="Draw inputs from this seed. [a new one each run]")
+]
+BaselineOption = Annotated[
+    str,
+    typer.Option(
+        "--baseline", metavar="NAME,…", help="What to compare with: " + ", ".join(BASELINES) + "."
+    ),
+]
+
+ArchOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X.Y",
+        help="Compute capability to build CUDA kernels for, such as 9.0a. [that of the GPU here]",
+    ),
+]
+ClearOption = Annotated[bool, typer.Option("--clear", help="Remove everything from the store.")]
+SelfcheckArgument = Annotated[str, typer.Argument(metavar="WHAT", help="build")]
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder.")]
+OnlyProblemOption = Annotated[
+    str | None, typer.Option("--problem", metavar="NAME|PATH", help="Only this problem.")
+]
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's --help."""
+    lines = "\n\n".join(f"  python run_bench.py {command}".rstrip() for command in commands)
+    return f"[bold]Examples[/bold]\n\n{lines}"

@@ -1,0 +1,297 @@
+"""Facts read from files that are never run, and sweeps expanded into cases."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import ROOT, TINY, bad_kernel
+
+from harness import catalog
+from harness.records import Case, HarnessError, Kernel, Problem, Status
+
+PROBLEM = """
+import torch
+rows = 4
+scale = 0.5
+mode = "sum"
+exact = True
+shape = (rows, 2)
+doubled = rows * 2
+UPPER = 7
+names = ["a"]
+rebound = 1
+rebound = doubled
+class Model(torch.nn.Module): ...
+def get_inputs(): return [torch.zeros(shape)]
+def get_init_inputs(): return []
+"""
+KERNEL = "class ModelNew: ...\n"
+INLINE = "from torch.utils import cpp_extension\nm = cpp_extension.load_inline"
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str, name: str = "written.py") -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def problem(write: Write) -> Problem:
+    return catalog.read_problem(write(PROBLEM, "problem.py"))
+
+
+# problems
+
+
+def test_axes_are_lower_case_literals(problem: Problem) -> None:
+    assert problem.axes == {"rows": 4, "scale": 0.5, "mode": "sum", "exact": True}
+
+
+@pytest.mark.parametrize("name", ["Model", "get_inputs", "get_init_inputs"])
+def test_a_problem_lacking_a_name(name: str, write: Write) -> None:
+    with pytest.raises(HarnessError, match=f"defines no '{name}'"):
+        catalog.read_problem(write(PROBLEM.replace(name, "other")))
+
+
+def test_a_problem_may_state_its_sweep_and_families(write: Write) -> None:
+    facts = 'SWEEP = {"cpu": ("rows=1,2",)}\nFAMILIES = ("own", "normal")\n'
+    problem = catalog.read_problem(write(facts + PROBLEM))
+    assert problem.sweep == {"cpu": ("rows=1,2",)}
+    assert problem.families == ("own", "normal")
+
+
+@pytest.mark.parametrize(
+    "fact, says",
+    [
+        ('FAMILIES = ("nromal",)', "Did you mean 'normal'?"),
+        ("FAMILIES = tuple(x)", r"written.py:1: FAMILIES must be written as a literal"),
+        ("SWEEP = dict()", "SWEEP must be written as a literal"),
+        ("class Broken(:", "is not valid Python"),
+    ],
+)
+def test_a_problem_with_a_bad_fact(fact: str, says: str, write: Write) -> None:
+    with pytest.raises(HarnessError, match=says):
+        catalog.read_problem(write(fact + "\n" + PROBLEM))
+
+
+def test_every_problem_of_the_tree_is_listed() -> None:
+    names = [problem.name for problem in catalog.list_problems(ROOT)]
+    assert names == sorted(path.stem for path in (ROOT / "reference").glob("*.py"))
+
+
+def test_every_kernel_of_the_tree_can_be_read() -> None:
+    for problem in catalog.list_problems(ROOT):
+        for kernel in catalog.find_kernels(ROOT, problem, []):
+            assert set(kernel.devices) <= set(catalog.DEVICES)
+
+
+# kernels
+
+
+def test_reading_a_kernel_does_not_run_it(write: Write) -> None:
+    kernel = catalog.read_kernel(write("raise SystemExit\n" + KERNEL))
+    assert kernel.name == "written"
+
+
+def test_the_facts_of_a_kernel(write: Write) -> None:
+    facts = (
+        'DEVICES = ("cuda",)\nDTYPES = ["float16"]\nMIN_CAPABILITY = (9, 0)\n'
+        'REQUIRES = "rows % 4 == 0"\nKNOWN_DEFECT = "NON_FINITE"\n'
+    )
+    path = write(facts + KERNEL)
+    assert catalog.read_kernel(path) == Kernel(
+        "written", path, ("cuda",), ("float16",), (9, 0), "rows % 4 == 0", Status.NON_FINITE
+    )
+
+
+@pytest.mark.parametrize(
+    "source, devices",
+    [
+        ("", ("cuda", "cpu")),
+        (f"{INLINE}('n', cpp_sources=CPP)\n", ("cpu",)),
+        (f"{INLINE}('n', CPP, CUDA)\n", ("cuda",)),
+        (f"{INLINE}(name='n', cpp_sources=CPP, cuda_sources=CUDA)\n", ("cuda",)),
+    ],
+)
+def test_devices_are_guessed_from_what_is_compiled(
+    source: str, devices: tuple[str, ...], write: Write
+) -> None:
+    assert catalog.read_kernel(write(source + KERNEL)).devices == devices
+
+
+@pytest.mark.parametrize(
+    "fact, says",
+    [
+        ('KNOWN_DEFECT = "NON_FINITTE"', "Did you mean 'NON_FINITE'?"),
+        ("DTYPES = tuple(all_of_them)", "DTYPES must be written as a literal"),
+        ('REQUIRES = "rows %"', "is no expression"),
+        ("REQUIRES = \"__import__('os')\"", "may only compare axes"),
+        ('REQUIRES = "rows.real == 4"', "may only compare axes"),
+        ('REQUIRES = "[r for r in (rows,)]"', "may only compare axes"),
+        ('REQUIRES = "rows ** rows == 4"', "may only compare axes"),
+    ],
+)
+def test_a_kernel_with_a_bad_fact(fact: str, says: str, write: Write) -> None:
+    with pytest.raises(HarnessError, match=says):
+        catalog.read_kernel(write(f"{fact}\n{KERNEL}"))
+
+
+def test_kernels_are_found_by_name_and_by_path() -> None:
+    problem = catalog.find_problem(ROOT, "gemm_swish_divide_clamp_tanh_clamp")
+    found = catalog.find_kernels(ROOT, problem, ["seed", str(bad_kernel("scaled"))])
+    assert [kernel.name for kernel in found] == ["seed", "scaled"]
+
+
+# what a kernel supports
+
+
+def kernel(**facts: object) -> Kernel:
+    blank = {
+        "devices": ("cpu", "cuda"),
+        "dtypes": None,
+        "min_capability": None,
+        "requires": None,
+        "known_defect": None,
+    }
+    return Kernel("kernel", Path("kernel.py"), **(blank | facts))
+
+
+@pytest.mark.parametrize(
+    "facts, why",
+    [
+        ({}, None),
+        ({"devices": ("cpu",)}, "the kernel runs on cpu, this run is on cuda"),
+        ({"dtypes": ("float32", "float16")}, None),
+        ({"dtypes": ("float16",)}, "the kernel supports float16"),
+        ({"min_capability": (9, 0)}, None),
+        ({"min_capability": (8, 9)}, None),
+        (
+            {"min_capability": (10, 0)},
+            "the kernel needs compute capability 10.0, this GPU has 9.0",
+        ),
+        ({"requires": "rows == 4 and scale < 1"}, None),
+        ({"requires": "rows > 4"}, "the kernel requires rows > 4"),
+    ],
+)
+def test_unsupported_says_why(facts: dict, why: str | None, problem: Problem) -> None:
+    case = Case(dict(problem.axes), "float32", "cuda:1")
+    assert catalog.unsupported(kernel(**facts), problem, case, (9, 0)) == why
+
+
+@pytest.mark.parametrize("requires", ["columns == 4", "rows / 0 == 1", "mode % 4 == 0"])
+def test_a_requirement_that_means_nothing_here(requires: str, problem: Problem) -> None:
+    case = Case(dict(problem.axes), "float32", "cpu")
+    with pytest.raises(HarnessError, match="Its axes are rows, scale, mode, exact"):
+        catalog.unsupported(kernel(requires=requires), problem, case, None)
+
+
+# sweeps
+
+
+def points(problem: Problem, *sweeps: str, **options: object) -> list[tuple]:
+    cases = catalog.expand_cases(problem, "cpu", ["float32"], sweeps, **options)
+    return [tuple(case.axes.values()) for case in cases]
+
+
+@pytest.fixture
+def swept() -> Problem:
+    """Three axes and a default sweep of two of them."""
+    axes = {"a": 1, "b": 2, "c": 3.5}
+    return Problem("swept", Path("swept.py"), axes, {"cpu": ("a=10,20,30", "b=5,6")}, None)
+
+
+def test_without_a_sweep_the_file_speaks(problem: Problem) -> None:
+    assert points(problem) == [(4, 0.5, "sum", True)]
+
+
+def test_the_default_sweep_is_a_cross_product(swept: Problem) -> None:
+    assert points(swept) == [(a, b, 3.5) for a in (10, 20, 30) for b in (5, 6)]
+
+
+def test_a_given_axis_replaces_its_default_only(swept: Problem) -> None:
+    assert points(swept, "b=9") == [(a, 9, 3.5) for a in (10, 20, 30)]
+
+
+def test_tied_axes_take_equal_values_and_replace_both_defaults(swept: Problem) -> None:
+    assert points(swept, "b=a=7,8") == [(7, 7, 3.5), (8, 8, 3.5)]
+
+
+def test_rows_come_in_the_order_of_the_file(swept: Problem) -> None:
+    assert points(swept, "c=1,2", "a=1,2", "b=9") == [(a, 9, c) for a in (1, 2) for c in (1.0, 2.0)]
+
+
+def test_quick_takes_the_middle_of_defaults_and_all_that_is_given(swept: Problem) -> None:
+    assert points(swept, "b=7,8,9", quick=True) == [(20, b, 3.5) for b in (7, 8, 9)]
+
+
+def test_values_have_the_type_of_the_files_own(problem: Problem) -> None:
+    (found,) = points(problem, "rows=8", "scale=2", "mode=mean", "exact=False")
+    assert found == (8, 2.0, "mean", False)
+    assert [type(value) for value in found] == [int, float, str, bool]
+
+
+def test_a_value_given_twice_counts_once(problem: Problem) -> None:
+    assert points(problem, "rows=8,8,4,8") == [(8, 0.5, "sum", True), (4, 0.5, "sum", True)]
+
+
+def test_every_dtype_goes_through_every_point(swept: Problem) -> None:
+    cases = catalog.expand_cases(swept, "cpu", ["float32", "bfloat16", "float32"], ["a=1,2"])
+    assert [(case.dtype, case.axes["a"], case.axes["b"]) for case in cases] == [
+        (dtype, a, b) for dtype in ("float32", "bfloat16") for a in (1, 2) for b in (5, 6)
+    ]
+
+
+@pytest.mark.parametrize(
+    "sweep, says",
+    [
+        ("row=1", "Did you mean 'rows'?"),
+        ("=1", "has no axis ''"),
+        ("rows", "has no '='"),
+        ("rows=", "names no values"),
+        ("rows=1.5", "1.5"),
+        ("rows=-1", "sizes are 1 or more"),
+        ("exact=1", "neither True nor False"),
+    ],
+)
+def test_a_bad_sweep(sweep: str, says: str, problem: Problem) -> None:
+    with pytest.raises(HarnessError, match=says):
+        points(problem, sweep)
+
+
+# executing a file, in children
+
+
+def test_overrides_reach_what_is_derived_from_them(problem: Problem) -> None:
+    module = catalog.load_module(problem.path, {"rows": 9, "scale": 0.25})
+    assert (module.rows, module.doubled, module.shape, module.scale) == (9, 18, (9, 2), 0.25)
+    assert module.get_inputs()[0].shape == (9, 2)
+
+
+def test_files_keep_names_lines_and_namespaces_of_their_own(write: Write) -> None:
+    path = write('size = (\n  1)\ndef fail():\n    raise ValueError("here")\n', "json.py")
+    import json
+
+    first, second = (catalog.load_module(path, {"size": value}) for value in (2, 3))
+    assert sys.modules["json"] is json
+    assert (first.size, second.size) == (2, 3)
+    with pytest.raises(ValueError, match="here") as raised:
+        first.fail()
+    assert raised.traceback[-1].lineno == 3  # counted from 0
+    assert str(raised.traceback[-1].path) == str(path)
+
+
+def test_tiny_is_a_problem() -> None:
+    assert catalog.read_problem(TINY).axes == {
+        "batch_size": 7,
+        "in_features": 12,
+        "out_features": 10,
+    }
