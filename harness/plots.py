@@ -8,9 +8,8 @@ its colour and marker throughout a run.
 from __future__ import annotations
 
 import math
-import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,89 +25,23 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
-from harness import results, stats
+from harness import stats
+from harness.drawing import (
+    DPI,
+    FAINT,
+    INK,
+    RATIO_TICKS,
+    STYLE,
+    beside,
+    grid,
+    header,
+    luminance,
+    stacked,
+    thinned,
+    write,
+)
+from harness.layout import Run, load, named, plain
 from harness.records import Speedup, Status, Timing
-
-# Okabe and Ito, "Color Universal Design", 2008.
-KERNEL_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-BASELINE_COLOURS = ("#333333", "#8A8A8A", "#B5B5B5")
-MARKERS = "osD^vPX"
-INK, FAINT = "#222222", "#707070"
-RATIO_TICKS = (0.1, 0.2, 0.25, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4, 5, 10, 20, 50)
-DPI = 150
-STYLE: dict[Any, Any] = {
-    "font.size": 8.5,
-    "text.color": INK,
-    "axes.edgecolor": "#999999",
-    "axes.labelcolor": INK,
-    "axes.titlesize": 8.5,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": "#E0E0E0",
-    "grid.linewidth": 0.5,
-    "hatch.color": "#D3D3D3",
-    "hatch.linewidth": 0.6,
-    "legend.frameon": False,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-}
-
-
-@dataclass(frozen=True)
-class Run:
-    """A results file, its axes laid out in two dimensions.
-
-    The first axis that varies gives the rows. The other axes that vary give the columns
-    between them, one for each combination that occurs, so a sweep of any number of axes
-    fits. Axes equal in every case (in_features = out_features) count as one. Axes that
-    never vary are in `fixed`.
-    """
-
-    frame: pd.DataFrame
-    """As `results.read` gives it, with the case's place in `(row)` and `(column)`."""
-    row_axis: str
-    column_axes: list[str]
-    device: str
-    fixed: list[str]
-    """`axis = value` of the axes that never vary."""
-
-    @property
-    def problem(self) -> str:
-        return str(self.frame["problem"].iloc[0])
-
-    @property
-    def rows(self) -> list[Any]:
-        return _ordered(self.frame["(row)"])
-
-    @property
-    def places(self) -> dict[Any, float]:
-        """Row -> where it stands on a line: its own value, or its rank if it has no logarithm."""
-        numbers = all(isinstance(row, int | float) and row > 0 for row in self.rows)
-        return {row: row if numbers else rank for rank, row in enumerate(self.rows, start=1)}
-
-    @property
-    def columns(self) -> list[tuple[Any, ...]]:
-        return _ordered(self.frame["(column)"])
-
-    @property
-    def dtypes(self) -> list[str]:
-        return list(dict.fromkeys(self.frame["dtype"]))
-
-    @property
-    def kernels(self) -> dict[str, tuple[str, str]]:
-        """Kernel -> its colour and marker."""
-        return _styled(self.frame["kernel"], KERNEL_COLOURS)
-
-    @property
-    def baselines(self) -> dict[str, tuple[str, str]]:
-        """Baseline that ran in some case, as the columns call it -> its colour and marker."""
-        heads = (name.removeprefix("speedup_vs_") for name in map(str, self.frame))
-        timed = (h for h in heads if f"{h}_ci_low_us" in self.frame and h != "latency")
-        return _styled((h for h in timed if self.frame[f"{h}_us"].notna().any()), BASELINE_COLOURS)
 
 
 def plot_all(folder: Path) -> list[Path]:
@@ -120,7 +53,7 @@ def plot_all(folder: Path) -> list[Path]:
 
     Raises HarnessError when the folder holds no results.
     """
-    run = _load(folder)
+    run = load(folder)
     with matplotlib.rc_context(STYLE):
         figures = {f"speedup_{kernel}.png": _speedup_maps(run, kernel) for kernel in run.kernels}
         figures |= {"latency.png": _latency(run), "summary.png": _summary(run)}
@@ -128,72 +61,6 @@ def plot_all(folder: Path) -> list[Path]:
         for path, figure in drawn.items():
             figure.savefig(path, dpi=DPI)
     return list(drawn)
-
-
-# The run
-
-
-def _load(folder: Path) -> Run:
-    frame = results.read(folder)
-    groups = _tied(frame, results.axis_columns(frame) or ["case"])
-    varying = [group for group in groups if frame[group[0]].nunique() > 1] or groups[:1]
-    rows, *columns = varying
-    device = results.read_environment(folder).get("device_name") or frame["device"].iloc[0]
-    frame["(row)"] = frame[rows[0]]
-    # Column by column, for a frame's rows would turn integers beside floats into floats.
-    frame["(column)"] = list(zip(*(frame[axis] for axis, *_ in columns), strict=True)) or [
-        () for _ in frame.index
-    ]
-    return Run(
-        frame,
-        row_axis=" = ".join(rows),
-        column_axes=[" = ".join(column) for column in columns],
-        device=str(device),
-        fixed=[f"{g[0]} = {_plain(frame[g[0]].iloc[0])}" for g in groups if g not in varying],
-    )
-
-
-def _tied(frame: pd.DataFrame, axes: Iterable[str]) -> list[list[str]]:
-    """The axes, those that vary and are equal on every row together."""
-    groups: list[list[str]] = []
-    for axis in axes:
-        same = (g for g in groups if frame[axis].nunique() > 1 and frame[axis].equals(frame[g[0]]))
-        if group := next(same, None):
-            group.append(axis)
-        else:
-            groups.append([axis])
-    return groups
-
-
-def _ordered(values: Iterable[Any]) -> list[Any]:
-    """Distinct values: numbers ascending, anything else as they first appear."""
-    distinct = list(dict.fromkeys(values))
-    parts = (part for value in distinct for part in np.ravel(value).tolist())
-    return distinct if any(isinstance(part, str) for part in parts) else sorted(distinct)
-
-
-def _styled(names: Iterable[str], colours: Sequence[str]) -> dict[str, tuple[str, str]]:
-    distinct = enumerate(dict.fromkeys(names))
-    return {name: (colours[i % len(colours)], MARKERS[i % len(MARKERS)]) for i, name in distinct}
-
-
-def _speedups(frame: pd.DataFrame) -> list[Speedup]:
-    """A kernel's speed-ups over eager on the cases that it passed."""
-    stem = "speedup_vs_eager"
-    passed = frame[frame["status"] == Status.PASSED].dropna(subset=stem)
-    columns = (passed[name] for name in (stem, f"{stem}_ci_low", f"{stem}_ci_high"))
-    return [Speedup(*values) for values in zip(*columns, strict=True)]
-
-
-def _baseline_speedups(frame: pd.DataFrame, baseline: str) -> list[Speedup]:
-    """A baseline's speed-ups over eager, one per case that timed both.
-
-    Both stand in the row of every kernel of a case; the median row speaks for the case.
-    """
-    names = [f"{s}{end}_us" for s in ("eager", baseline) for end in ("", "_ci_low", "_ci_high")]
-    cases = frame.groupby("case")[names].median().dropna()
-    timings = ((Timing(a, b, c, ()), Timing(d, e, f, ())) for a, b, c, d, e, f in cases.to_numpy())
-    return [stats.speedup_of_medians(eager, other) for eager, other in timings]
 
 
 # Speed-up, case by case
@@ -205,7 +72,7 @@ def _speedup_maps(run: Run, kernel: str) -> Figure | None:
     if (frame["latency_us"] / frame["eager_us"]).isna().all():
         return None
     dtypes = list(dict.fromkeys(frame["dtype"]))
-    across, down = _grid(len(dtypes), most=10 // len(run.columns))
+    across, down = grid(len(dtypes), most=10 // len(run.columns))
     width = across * (0.76 * len(run.columns) + 0.6) + 0.8
     figure = Figure((max(4.5, width), down * (0.4 * len(run.rows) + 0.75)))
     panels = figure.subplots(down, across, squeeze=False)
@@ -218,11 +85,11 @@ def _speedup_maps(run: Run, kernel: str) -> Figure | None:
     for panel in panels[:, 0]:
         panel.set_ylabel(run.row_axis)
     low, high = scale.get_clim()
-    ticks = _thinned(RATIO_TICKS, 1.0, 2**low, 2**high, gap=0.45 / (down * len(run.rows)))
+    ticks = thinned(RATIO_TICKS, 1.0, 2**low, 2**high, gap=0.45 / (down * len(run.rows)))
     bar = figure.colorbar(scale, ax=panels, aspect=max(8, 3 * down * len(run.rows)), pad=0.02)
     bar.set_ticks([math.log2(t) for t in ticks], labels=[f"{t:g}×" for t in ticks])
     bar.outline.set_visible(False)
-    _header(figure, f"{run.problem} · {kernel}", ["Speed-up over eager", run.device, *run.fixed])
+    header(figure, f"{run.problem} · {kernel}", ["Speed-up over eager", run.device, *run.fixed])
     return figure
 
 
@@ -230,10 +97,10 @@ def _heat_map(panel: Axes, run: Run, frame: pd.DataFrame, scale: ScalarMappable)
     """One cell per case of `frame`, which holds one kernel and dtype."""
     for row in frame.to_dict("records"):
         _cell(panel, run.columns.index(row["(column)"]), run.rows.index(row["(row)"]), row, scale)
-    columns = [", ".join(map(_plain, column)) for column in run.columns]
+    columns = [", ".join(map(plain, column)) for column in run.columns]
     panel.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(run.rows) - 0.5, -0.5))
     panel.set_xticks(range(len(columns)), columns)
-    panel.set_yticks(range(len(run.rows)), [_plain(row) for row in run.rows])
+    panel.set_yticks(range(len(run.rows)), [plain(row) for row in run.rows])
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
 
@@ -244,14 +111,14 @@ def _cell(panel: Axes, x: int, y: int, row: dict[Any, Any], scale: ScalarMappabl
     if row["status"] == Status.PASSED and row["speedup_vs_eager"] > 0:
         colour = scale.to_rgba(np.array([math.log2(row["speedup_vs_eager"])]))[0]
         look["facecolor"] = colour
-        ink = "white" if _luminance(colour) < 0.45 else INK
-        _write(panel, x, y, f"{row['speedup_vs_eager']:.2f}×", color=ink)
+        ink = "white" if luminance(colour) < 0.45 else INK
+        write(panel, x, y, f"{row['speedup_vs_eager']:.2f}×", color=ink)
     elif row["latency_us"] > 0 and row["eager_us"] > 0:
-        _write(panel, x, y - 0.13, _stacked(row["status"]), size=6)
+        write(panel, x, y - 0.13, stacked(row["status"]), size=6)
         ratio = row["eager_us"] / row["latency_us"]
-        _write(panel, x, y + 0.3, f"{ratio:.2f}×", size=6, color=FAINT)
+        write(panel, x, y + 0.3, f"{ratio:.2f}×", size=6, color=FAINT)
     else:
-        _write(panel, x, y, _stacked(row["status"]), size=6)
+        write(panel, x, y, stacked(row["status"]), size=6)
         look["hatch"] = "////"
     panel.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, linewidth=1.2, **look))
 
@@ -270,7 +137,7 @@ def _latency(run: Run) -> Figure | None:
     """Time against the first axis, log-log, one panel per dtype and column of the sweep."""
     if run.frame["latency_us"].isna().all():
         return None
-    across, down = _grid(len(run.columns), most=4)
+    across, down = grid(len(run.columns), most=4)
     rows = down * len(run.dtypes)
     figure = Figure((max(4.5, 2.5 * across + 0.8), max(2.4, 1.8 * rows + 0.3)))
     panels = figure.subplots(rows, across, squeeze=False, sharex=True, sharey=True)
@@ -283,7 +150,7 @@ def _latency(run: Run) -> Figure | None:
             _draw_lines(panel, run, run.frame[here])
             panel.grid(True)
             panel.tick_params(labelsize=7)
-            panel.set_title(_named(run.column_axes, column))
+            panel.set_title(named(run.column_axes, column))
         for panel in block[:, 0]:
             panel.set_ylabel(f"{dtype}\nlatency (µs)")
     _scale_latency_axes(panels[0, 0], run.places)
@@ -296,7 +163,7 @@ def _latency(run: Run) -> Figure | None:
     if (run.frame["status"] == Status.NON_FINITE).any():
         hollow = _pen((FAINT, "o"), "") | {"markerfacecolor": "white"}
         legend.append(Line2D([], [], label="NON_FINITE, not ranked", **hollow))
-    _header(figure, run.problem, ["Median latency, 95% interval", run.device, *run.fixed], legend)
+    header(figure, run.problem, ["Median latency, 95% interval", run.device, *run.fixed], legend)
     return figure
 
 
@@ -319,8 +186,8 @@ def _scale_latency_axes(panel: Axes, places: dict[Any, float]) -> None:
     panel.set(xscale="log", yscale="log")
     first, last = min(places.values()), max(places.values())
     margin = max((last / first) ** 0.05, 1.1)
-    shown = _thinned(places.values(), last, first, last)
-    labels = {place: _plain(row) for row, place in places.items()}
+    shown = thinned(places.values(), last, first, last)
+    labels = {place: plain(row) for row, place in places.items()}
     panel.set_xlim(first / margin, last * margin)
     panel.set_xticks(shown, [labels[place] for place in shown])
 
@@ -329,7 +196,7 @@ def _scale_latency_axes(panel: Axes, places: dict[Any, float]) -> None:
         low, high = math.sqrt(low * high / 2), math.sqrt(low * high * 2)
     steps = (1,) if high > 30 * low else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
     candidates = [step * 10.0**power for power in range(-3, 10) for step in steps]
-    ticks = _thinned(candidates, 10.0, low, high, gap=0.12)
+    ticks = thinned(candidates, 10.0, low, high, gap=0.12)
     panel.set_ylim(low, high)
     panel.set_yticks(ticks, [f"{tick:.10g}" for tick in ticks])
     for axis in (panel.xaxis, panel.yaxis):
@@ -381,14 +248,14 @@ def _summary(run: Run) -> Figure | None:
         return None
     low = min(0.9, *(mean.ci_low for mean in means)) / 1.04
     high = max(1.1, *(mean.ci_high for mean in means)) * 1.04
-    across, down = _grid(len(bars), most=2)
+    across, down = grid(len(bars), most=2)
     names = 0.075 * max(len(subject[0].name) for subject in subjects)
     width = across * 3.5 + names
     figure = Figure((max(4.5, width), down * (0.26 * len(subjects) + 0.6)))
     panels = figure.subplots(down, across, squeeze=False, sharey=True)
     for panel in panels.flat[len(bars) :]:
         panel.set_visible(False)
-    ticks = _thinned(RATIO_TICKS, 1.0, low, high, gap=0.14)
+    ticks = thinned(RATIO_TICKS, 1.0, low, high, gap=0.14)
     by_dtype = zip(*subjects, strict=True)
     for panel, dtype, column in zip(panels.flat, run.dtypes, by_dtype, strict=False):
         panel.set(title=dtype, xscale="log", xlim=(low, high), ylim=(len(subjects) - 0.4, -0.6))
@@ -397,7 +264,7 @@ def _summary(run: Run) -> Figure | None:
         panel.xaxis.set_minor_locator(NullLocator())
         _bar_chart(panel, column)
     detail = "Geometric mean speed-up over eager, on the cases passed"
-    _header(figure, run.problem, [detail, run.device, *run.fixed])
+    header(figure, run.problem, [detail, run.device, *run.fixed])
     return figure
 
 
@@ -432,97 +299,33 @@ def _bar_chart(panel: Axes, bars: Sequence[Bar]) -> None:
     panel.grid(True, axis="x")
     for y, bar in enumerate(bars):
         if bar.mean is None:
-            _beside(panel, 0, y, bar.note, 4, size=7, color=FAINT, backgroundcolor="white")
+            beside(panel, 0, y, bar.note, 4, size=7, color=FAINT, backgroundcolor="white")
             continue
         ratio = bar.mean.ratio
         error = [[ratio - bar.mean.ci_low], [bar.mean.ci_high - ratio]]
         panel.barh(y, ratio - 1, left=1, height=0.62, color=bar.colour)
         panel.errorbar(ratio, y, xerr=error, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
-        _beside(panel, 1, y, f"{ratio:.2f}×", 6, weight="bold")
-        _beside(panel, 1, y, bar.note, 40, size=7.5, color=FAINT)
+        beside(panel, 1, y, f"{ratio:.2f}×", 6, weight="bold")
+        beside(panel, 1, y, bar.note, 40, size=7.5, color=FAINT)
     panel.axvline(1, color=INK, lw=0.8)
     panel.spines["left"].set_visible(False)
     panel.tick_params(axis="y", length=0)
 
 
-# What the pictures share
+def _speedups(frame: pd.DataFrame) -> list[Speedup]:
+    """A kernel's speed-ups over eager on the cases that it passed."""
+    stem = "speedup_vs_eager"
+    passed = frame[frame["status"] == Status.PASSED].dropna(subset=stem)
+    columns = (passed[name] for name in (stem, f"{stem}_ci_low", f"{stem}_ci_high"))
+    return [Speedup(*values) for values in zip(*columns, strict=True)]
 
 
-def _header(
-    figure: Figure, headline: str, details: Sequence[str], legend: Sequence[Line2D] = ()
-) -> None:
-    """Put a bold line, a fainter one and a legend on top, wrapped to the figure's width.
+def _baseline_speedups(frame: pd.DataFrame, baseline: str) -> list[Speedup]:
+    """A baseline's speed-ups over eager, one per case that timed both.
 
-    The figure grows by what they need, and its panels are laid out below them.
+    Both stand in the row of every kernel of a case; the median row speaks for the case.
     """
-    width, panels_height = figure.get_size_inches()
-    bold = textwrap.wrap(headline, int(9.4 * width))
-    # No-break spaces: a line may end between two details, not inside one.
-    detail = " · ".join(text.replace(" ", "\N{NO-BREAK SPACE}") for text in details)
-    faint = textwrap.wrap(detail, int(15 * width))
-    letters = [len(str(line.get_label())) + 7 for line in legend] or [0]
-    fits = int(13 * width)
-    columns = len(letters) if sum(letters) <= fits else max(1, fits // max(letters))
-
-    heights = (0.19 * len(bold), 0.155 * len(faint), 0.17 * math.ceil(len(legend) / columns))
-    height = panels_height + 0.12 + sum(heights)
-    left, top = 0.08 / width, 1 - 0.07 / height
-    figure.set_size_inches(width, height)
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, panels_height / height))
-    figure.text(left, top, "\n".join(bold), size=10.5, weight="bold", va="top")
-    top -= heights[0] / height
-    figure.text(left, top, "\n".join(faint), size=8, color=FAINT, va="top")
-    if legend:
-        corner = (left, top - heights[1] / height)
-        figure.legend(
-            handles=legend, ncols=columns, loc="upper left", bbox_to_anchor=corner,
-            borderaxespad=0.1, borderpad=0.2, handlelength=2.4, columnspacing=1.2, fontsize=8,
-        )  # fmt: skip
-
-
-def _grid(panels: int, most: int) -> tuple[int, int]:
-    """Columns and rows for so many panels, as even as at most `most` columns allow."""
-    down = math.ceil(panels / max(1, most))
-    return math.ceil(panels / down), down
-
-
-def _thinned(
-    values: Iterable[float], anchor: float, low: float, high: float, gap: float = 0.1
-) -> list[float]:
-    """The values from low to high, less those too close to one nearer the anchor.
-
-    gap: the smallest distance to keep, as a part of a log axis from low to high.
-    """
-    kept: list[float] = []
-    inside = (value for value in values if low <= value <= high)
-    for value in sorted(inside, key=lambda value: abs(math.log(value / anchor))):
-        if all(abs(math.log(value / other)) >= gap * math.log(high / low) for other in kept):
-            kept.append(value)
-    return sorted(kept)
-
-
-def _write(panel: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    panel.text(x, y, text, ha="center", va="center", linespacing=1.0, **style)
-
-
-def _beside(panel: Axes, x: float, y: float, text: str, points: float, **style: Any) -> None:
-    """Text so many points to the right of x, a part of the panel's width."""
-    margin = panel.get_yaxis_transform()
-    panel.annotate(text, (x, y), (points, 0), margin, "offset points", va="center", **style)
-
-
-def _plain(value: object) -> str:
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def _named(axes: Iterable[str], values: Iterable[object]) -> str:
-    return ", ".join(f"{axis} = {_plain(value)}" for axis, value in zip(axes, values, strict=True))
-
-
-def _stacked(status: str) -> str:
-    return status.replace("_", "\n")
-
-
-def _luminance(colour: Sequence[float]) -> float:
-    red, green, blue = colour[:3]
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    names = [f"{s}{end}_us" for s in ("eager", baseline) for end in ("", "_ci_low", "_ci_high")]
+    cases = frame.groupby("case")[names].median().dropna()
+    timings = ((Timing(a, b, c, ()), Timing(d, e, f, ())) for a, b, c, d, e, f in cases.to_numpy())
+    return [stats.speedup_of_medians(eager, other) for eager, other in timings]

@@ -61,14 +61,3 @@ def call_tiny(kernels: Sequence[Path], *arguments: object, out: Path, command: s
     for kernel in kernels:
         given += ["--kernel", kernel]
     return call([*given, *arguments], out)
-
-
-def processes_with(variable: str, value: str) -> list[int]:
-    """Ids of the processes that were started with this in their environment."""
-    wanted = f"{variable}={value}".encode()
-    found = []
-    for environment in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):  # ended meanwhile, or another user's
-            if wanted in environment.read_bytes().split(b"\0"):
-                found.append(int(environment.parent.name))
-    return found

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import ROOT, TINY, Run, bad_kernel, call_tiny, processes_with
+from command_line import ROOT, TINY, Run, bad_kernel, call_tiny
+from processes import processes_with, wait_until
 
 from harness import cli
 
@@ -351,7 +352,7 @@ def test_ctrl_c_leaves_what_was_measured_and_no_process(
     (folder,) = (tmp_path / "results").iterdir()
     (row,) = csv.DictReader((folder / "results.csv").open())
     assert (row["kernel"], row["status"]) == ("control_exact", "PASSED")
-    assert not processes_with("KERNEL_BENCH_TEST", str(tmp_path))
+    assert wait_until(lambda: not processes_with("KERNEL_BENCH_TEST", str(tmp_path)))
 
 
 @pytest.fixture

@@ -50,7 +50,9 @@ float row_max(const float* x, int64_t classes) {
     for (float& m : lane_max) m = std::numeric_limits<float>::lowest();
     int64_t i = 0;
     for (; i + lanes <= classes; i += lanes) {
-        for (int k = 0; k < lanes; ++k) lane_max[k] = x[i + k] > lane_max[k] ? x[i + k] : lane_max[k];
+        for (int k = 0; k < lanes; ++k) {
+            lane_max[k] = x[i + k] > lane_max[k] ? x[i + k] : lane_max[k];
+        }
     }
     for (int k = 0; i < classes; ++i, ++k) lane_max[k] = x[i] > lane_max[k] ? x[i] : lane_max[k];
     float max = lane_max[0];

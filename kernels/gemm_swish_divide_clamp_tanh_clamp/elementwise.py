@@ -26,8 +26,8 @@ constexpr int block_size = 256;
 
 // tanh for the arguments that activation() leaves: [-0.14, 1] and NaN.
 // On so short a range y * (1 + y^2 P(y^2)) is within 1.3 ulp of the truth. Unlike
-// tanhf it has no branch and no exponential; with tanhf the 16-bit kernels would
-// be short of instruction slots before they were short of bandwidth.
+// tanhf it has no branch and no exponential, which counts for 16-bit dtypes: there
+// memory traffic leaves only half as long for each element.
 __device__ __forceinline__ float bounded_tanh(float y) {
     const float t = y * y;
     float p = -3.5844429e-4f;
@@ -99,6 +99,10 @@ void launch(const scalar_t* input, scalar_t* output, int64_t size) {
     C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 
+bool is_aligned(const void* pointer) {
+    return reinterpret_cast<uintptr_t>(pointer) % 16 == 0;
+}
+
 torch::Tensor fused_activation(torch::Tensor input) {
     TORCH_CHECK(input.is_cuda(), "fused_activation: the input must be a CUDA tensor");
     const c10::cuda::CUDAGuard guard(input.device());
@@ -111,9 +115,7 @@ torch::Tensor fused_activation(torch::Tensor input) {
         at::ScalarType::Half, at::ScalarType::BFloat16, input.scalar_type(), "fused_activation", [&] {
             const scalar_t* in = input.data_ptr<scalar_t>();
             scalar_t* out = output.data_ptr<scalar_t>();
-            const bool aligned =
-                reinterpret_cast<uintptr_t>(in) % 16 == 0 && reinterpret_cast<uintptr_t>(out) % 16 == 0;
-            if (aligned) {
+            if (is_aligned(in) && is_aligned(out)) {
                 launch<scalar_t, 16 / sizeof(scalar_t)>(in, out, size);
             } else {
                 launch<scalar_t, 1>(in, out, size);

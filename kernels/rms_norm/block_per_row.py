@@ -94,6 +94,8 @@ rms_norm_kernel(const scalar_t* __restrict__ input, const scalar_t* __restrict__
             sum += sum_of_squares(kept[k]);
         }
     }
+    // Only rows too long to be kept come here; unrolled, this would cost all rows registers.
+    #pragma unroll 1
     for (int64_t i = first_unkept; i < packs; i += blockDim.x) sum += sum_of_squares(in[i]);
 
     const T scale = rsqrt(block_sum(sum) / static_cast<T>(features) + static_cast<T>(eps));
@@ -103,7 +105,10 @@ rms_norm_kernel(const scalar_t* __restrict__ input, const scalar_t* __restrict__
         const int64_t i = int64_t(k) * blockDim.x + threadIdx.x;
         if (i < packs) out[i] = normalized(kept[k], w[i], scale);
     }
-    for (int64_t i = first_unkept; i < packs; i += blockDim.x) out[i] = normalized(in[i], w[i], scale);
+    #pragma unroll 1
+    for (int64_t i = first_unkept; i < packs; i += blockDim.x) {
+        out[i] = normalized(in[i], w[i], scale);
+    }
 }
 
 template <typename scalar_t, int width>

@@ -89,6 +89,8 @@ row_moments_kernel(const scalar_t* __restrict__ input, scalar_t* __restrict__ me
             total += sum(kept[k]);
         }
     }
+    // Only rows too long to be kept come here; unrolled, this would cost all rows registers.
+    #pragma unroll 1
     for (int64_t i = first_unkept; i < packs; i += blockDim.x) total += sum(in[i]);
     const T mean = block_sum(total) / static_cast<T>(features);
 
@@ -98,7 +100,10 @@ row_moments_kernel(const scalar_t* __restrict__ input, scalar_t* __restrict__ me
         const int64_t i = int64_t(k) * blockDim.x + threadIdx.x;
         if (i < packs) squares += sum_of_squares(kept[k], mean);
     }
-    for (int64_t i = first_unkept; i < packs; i += blockDim.x) squares += sum_of_squares(in[i], mean);
+    #pragma unroll 1
+    for (int64_t i = first_unkept; i < packs; i += blockDim.x) {
+        squares += sum_of_squares(in[i], mean);
+    }
     const T variance = block_sum(squares) / static_cast<T>(features);
 
     if (threadIdx.x == 0) {

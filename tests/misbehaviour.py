@@ -1,0 +1,57 @@
+"""What the children of test_children.py do when asked. Imports little, since every child does."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness.children import RequestFailed
+from harness.records import Status
+
+
+def _fail(poisoned: bool) -> None:
+    raise RequestFailed(Status.WRONG_VALUES, "as asked", poisoned)
+
+
+def _say(text: str) -> None:
+    print(text)
+    print(text, file=sys.stderr)
+    os.write(1, text.encode() + b"\n")
+
+
+def _spawn(mark: str, new_group: bool) -> int:
+    """Start a process that outlives this one if it is let."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "import signal; signal.pause()"],
+        env=os.environ | {"KERNEL_BENCH_TEST": mark},
+        process_group=0 if new_group else None,
+    ).pid
+
+
+def _hang(ignoring: list[int]) -> None:
+    for number in ignoring:
+        signal.signal(number, signal.SIG_IGN)
+    ctypes.PyDLL(None).pause()  # holds the interpreter
+
+
+def make_handlers(*args: Any) -> Mapping[str, Callable[..., Any]]:
+    return {
+        "args": lambda: list(args),
+        "echo": lambda value: value,
+        "pid": os.getpid,
+        "fail": _fail,
+        "say": _say,
+        "spawn": _spawn,
+        "hang": _hang,
+        "bug": lambda: 1 / 0,
+        "unanswerable": lambda: object(),
+        "exit": os._exit,
+        "sys_exit": sys.exit,
+        "signal": lambda number: os.kill(os.getpid(), number),
+        "null_write": lambda: ctypes.memset(0, 0, 1),
+    }
