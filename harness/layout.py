@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from harness import results
+from harness.records import Status
 
 # Okabe and Ito, "Color Universal Design", 2008.
 KERNEL_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -72,8 +73,14 @@ class Run:
 
 
 def load(folder: Path) -> Run:
-    """Read a folder. Raises HarnessError when it holds no results."""
+    """Read a folder. Raises HarnessError when it holds no results.
+
+    A kernel skipped on every case, such as a CPU kernel in a run on a GPU, is left out.
+    """
     frame = results.read(folder)
+    ran = set(frame.loc[frame["status"] != Status.SKIPPED, "kernel"])
+    if ran:
+        frame = frame[frame["kernel"].isin(ran)].reset_index(drop=True)
     groups = _tied(frame, results.axis_columns(frame) or ["case"])
     varying = [group for group in groups if frame[group[0]].nunique() > 1] or groups[:1]
     rows, *columns = varying

@@ -94,7 +94,7 @@ module = load_inline(
     name="cross_entropy_cpu_two_pass",
     cpp_sources=CPP,
     functions=["cross_entropy"],
-    extra_cflags=["-O3", "-march=native", "-fopenmp"],
+    extra_cflags=["-O3", "-std=c++20", "-march=native", "-fopenmp"],
     extra_ldflags=["-fopenmp"],
 )
 

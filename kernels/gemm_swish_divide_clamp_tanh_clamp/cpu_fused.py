@@ -82,7 +82,7 @@ module = load_inline(
     name="fused_activation_cpu_fused",
     cpp_sources=CPP,
     functions=["fused_activation_"],
-    extra_cflags=["-O3", "-march=native", "-fopenmp"],
+    extra_cflags=["-O3", "-std=c++20", "-march=native", "-fopenmp"],
     extra_ldflags=["-fopenmp"],
 )
 

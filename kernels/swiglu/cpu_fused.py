@@ -65,7 +65,7 @@ module = load_inline(
     name="swiglu_cpu_fused",
     cpp_sources=CPP,
     functions=["swiglu"],
-    extra_cflags=["-O3", "-march=native", "-fopenmp"],
+    extra_cflags=["-O3", "-std=c++20", "-march=native", "-fopenmp"],
     extra_ldflags=["-fopenmp"],
 )
 

@@ -1,0 +1,168 @@
+"""The judge's side: what a worker's file holds against what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from command_line import TINY
+
+from harness.children import RequestFailed
+from harness.judge import Judge
+from harness.records import Status
+
+TRIALS = ["own", "own again", "normal", "NaN", "infinite"]
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Judge:
+    judge = Judge("cpu", str(tmp_path))
+    names = judge.prepare(str(TINY), {}, "float32", 1, ["own", "normal", "non_finite"])
+    assert names == TRIALS
+    return judge
+
+
+@pytest.fixture
+def answer(judge: Judge, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """The judge's word on what a worker answers to a trial, by default the right thing."""
+
+    def answer(
+        name: str,
+        output: Callable[[torch.Tensor], Any] = lambda y: y,
+        inputs: Callable[[torch.Tensor], Any] = lambda x: [x],
+    ) -> dict[str, Any]:
+        index = TRIALS.index(name)
+        known = judge._oracle.trials[index]
+        written = {"output": output(known.eager.clone()), "inputs": inputs(known.inputs[0].clone())}
+        torch.save(written, tmp_path / "output")
+        return judge.compare(index, str(tmp_path / "output"))
+
+    return answer
+
+
+def test_prepare_leaves_a_worker_inputs_and_weights_but_no_truth(
+    judge: Judge, tmp_path: Path
+) -> None:
+    setup = torch.load(tmp_path / "setup.pt", weights_only=True)
+    assert setup["init_inputs"] == [12, 10]
+    assert set(setup["state"]) == {"linear.weight", "linear.bias"}
+    for index in range(len(TRIALS)):
+        trial = torch.load(tmp_path / f"{index}.pt", weights_only=True)
+        assert set(trial) == {"inputs", "seed"}
+    assert not (tmp_path / f"{len(TRIALS)}.pt").exists()
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+def test_eagers_own_output_is_right(trial: str, answer: Callable[..., dict]) -> None:
+    found = answer(trial)
+    assert found["status"] is None
+    assert found["error_rel"] == found["eager_error_rel"]
+
+
+@pytest.mark.parametrize(
+    "change, status",
+    [
+        (lambda y: y * 1.01, Status.WRONG_VALUES),
+        (lambda y: y.double(), Status.WRONG_DTYPE),
+        (lambda y: y[:1], Status.WRONG_SHAPE),
+        (lambda y: (y,), Status.WRONG_STRUCTURE),
+        (lambda y: y.numpy().tobytes(), Status.WRONG_STRUCTURE),
+        (lambda y: y.to("meta"), Status.WRONG_STRUCTURE),
+        (lambda y: torch.nn.Parameter(y), Status.WRONG_STRUCTURE),
+        (lambda y: y.to_sparse(), Status.WRONG_STRUCTURE),
+        # On finite inputs a NaN is a wrong value like any other.
+        (lambda y: y * float("nan"), Status.WRONG_VALUES),
+    ],
+)
+def test_a_wrong_output(change: Callable, status: Status, answer: Callable[..., dict]) -> None:
+    found = answer("normal", output=change)
+    assert found["status"] is status
+    assert found["reason"]
+
+
+@pytest.mark.parametrize("trial", ["NaN", "infinite"])
+def test_a_misplaced_nan_on_non_finite_inputs(trial: str, answer: Callable[..., dict]) -> None:
+    found = answer(trial, output=lambda y: y.nan_to_num(0))
+    assert found["status"] is Status.NON_FINITE
+    assert found["reason"].startswith(f"{trial} inputs: ")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: [x + 1],
+        lambda x: [x.double()],
+        lambda x: [x[:3]],
+        lambda x: [x, x],
+        lambda x: [],
+        lambda x: [None],
+        lambda x: [-x.abs() * 0],  # -0 instead of what was there
+    ],
+)
+def test_inputs_must_come_back_as_they_were(change: Callable, answer: Callable[..., dict]) -> None:
+    assert answer("own", inputs=change)["status"] is Status.INPUT_MUTATED
+
+
+def test_a_nan_among_the_inputs_has_not_changed(answer: Callable[..., dict]) -> None:
+    assert answer("NaN")["status"] is None
+
+
+class Surprise:
+    """Unpickling one runs code of its writer's choice."""
+
+    def __reduce__(self) -> tuple:
+        return (Path.touch, (Path("surprise"),))
+
+
+def test_an_output_file_runs_no_code(
+    answer: Callable[..., dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert answer("own", output=lambda _: Surprise())["status"] is Status.WRONG_STRUCTURE
+    assert not Path("surprise").exists()
+
+
+def test_a_torn_output_file_is_a_verdict(judge: Judge, tmp_path: Path) -> None:
+    (tmp_path / "torn").write_bytes(b"PK\3\4 and no more")
+    found = judge.compare(0, str(tmp_path / "torn"))
+    assert found["status"] is Status.WRONG_STRUCTURE
+
+
+def test_a_reason_is_one_plain_line(answer: Callable[..., dict]) -> None:
+    reason = answer("own", output=lambda y: torch.nn.utils.rnn.pack_sequence([y]))["reason"]
+    assert reason.isprintable(), repr(reason)
+
+
+def test_a_reference_that_raises_is_ungradable(tmp_path: Path) -> None:
+    problem = tmp_path / "raises.py"
+    problem.write_text(TINY.read_text().replace("torch.clamp(", "torch.clump("))
+    with pytest.raises(RequestFailed, match="clump") as raised:
+        Judge("cpu", str(tmp_path)).prepare(str(problem), {}, "float32", 1, None)
+    assert raised.value.status is Status.UNGRADABLE
+
+
+@pytest.mark.parametrize("size", [10**12, 10**17])
+def test_a_case_too_large_is_out_of_memory(size: int, tmp_path: Path) -> None:
+    with pytest.raises(RequestFailed) as raised:
+        Judge("cpu", str(tmp_path)).prepare(str(TINY), {"batch_size": size}, "float32", 1, None)
+    assert raised.value.status is Status.OUT_OF_MEMORY
+
+
+def test_a_baseline_is_timed_on_the_cases_own_inputs(judge: Judge) -> None:
+    assert judge.start_baseline("eager", 0.0) > 0
+    assert len(judge.block("eager", 3)) == 3
+
+
+def test_a_baseline_leaves_the_inputs_alone(judge: Judge, answer: Callable[..., dict]) -> None:
+    judge.start_baseline("eager", 0.0)
+    assert answer("own")["status"] is None
+
+
+def test_a_released_case_is_forgotten(judge: Judge) -> None:
+    judge.start_baseline("eager", 0.0)
+    judge.release()
+    with pytest.raises(RequestFailed):
+        judge.block("eager", 1)

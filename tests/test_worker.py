@@ -1,0 +1,143 @@
+"""The worker's side: a kernel is loaded, given the reference's weights, called and timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from command_line import TINY, bad_kernel
+from torch.utils import cpp_extension
+
+from harness.children import RequestFailed
+from harness.judge import Judge
+from harness.records import Status
+from harness.worker import Worker
+
+
+@pytest.fixture(autouse=True)
+def _leave_load_inline_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpp_extension, "load_inline", cpp_extension.load_inline)
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Judge:
+    judge = Judge("cpu", str(tmp_path))
+    judge.prepare(str(TINY), {}, "float32", 1, ["own"])
+    return judge
+
+
+@pytest.fixture
+def worker(judge: Judge, tmp_path: Path) -> Callable[..., Worker]:
+    """A worker with a kernel constructed, from bad_kernels/ or from text."""
+
+    def make(kernel: str) -> Worker:
+        path = bad_kernel(kernel)
+        if "\n" in kernel:
+            path = tmp_path / "kernel.py"
+            path.write_text(kernel)
+        worker = Worker(str(path), "cpu", None)
+        worker.load()
+        worker.construct(str(tmp_path / "setup.pt"))
+        return worker
+
+    return make
+
+
+def right(worker: Worker, judge: Judge, tmp_path: Path) -> bool:
+    worker.call(str(tmp_path / "0.pt"), str(tmp_path / "output"))
+    return judge.compare(0, str(tmp_path / "output"))["status"] is None
+
+
+EXACT = bad_kernel("control_exact").read_text()
+RIGHT = "torch.clamp(self.linear(x), -3, 3)"
+
+
+def test_weights_are_copied_where_names_and_shapes_agree(
+    worker: Callable[..., Worker], judge: Judge, tmp_path: Path
+) -> None:
+    # Draws a number first, so seeding alone would give other weights.
+    reordered = EXACT.replace("self.linear", "torch.rand(1)\n        self.linear", 1)
+    assert right(worker(reordered), judge, tmp_path)
+
+
+def test_other_names_get_the_same_weights_by_the_same_seed(
+    worker: Callable[..., Worker], judge: Judge, tmp_path: Path
+) -> None:
+    assert right(worker("control_renamed_weights"), judge, tmp_path)
+
+
+def test_other_names_drawn_in_another_order_are_other_weights(
+    worker: Callable[..., Worker], judge: Judge, tmp_path: Path
+) -> None:
+    renamed = bad_kernel("control_renamed_weights").read_text()
+    reordered = renamed.replace("self.dense", "torch.rand(1)\n        self.dense", 1)
+    reordered = reordered.replace("import torch.nn", "import torch\nimport torch.nn", 1)
+    assert not right(worker(reordered), judge, tmp_path)
+
+
+def test_a_view_is_written_without_the_rest_of_its_buffer(
+    worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    big = EXACT.replace(RIGHT, "torch.zeros(1 << 22)[:5]")
+    worker(big).call(str(tmp_path / "0.pt"), str(tmp_path / "output"))
+    assert (tmp_path / "output").stat().st_size < 100_000
+
+
+def test_named_tuples_and_dicts_are_written_plainly(
+    worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    nested = EXACT.replace(RIGHT, "{'m': torch.max(x, 1), 'n': None}")
+    worker(nested).call(str(tmp_path / "0.pt"), str(tmp_path / "output"))
+    written = torch.load(tmp_path / "output", weights_only=True)["output"]
+    assert [type(item) for item in written["m"]] == [torch.Tensor] * 2
+    assert written["n"] is None
+
+
+@pytest.mark.parametrize(
+    "kernel, step, status",
+    [
+        ("import_raises", "load", Status.LOAD_FAILED),
+        ("syntax_error", "load", Status.BUILD_FAILED),
+        ("constructor_differs", "construct", Status.LOAD_FAILED),
+        ("forward_raises", "call", Status.RUNTIME_ERROR),
+        ("petabyte", "call", Status.OUT_OF_MEMORY),
+        ("cyclic_output", "call", Status.WRONG_STRUCTURE),
+    ],
+)
+def test_each_step_fails_by_its_own_name(
+    kernel: str, step: str, status: Status, judge: Judge, tmp_path: Path
+) -> None:
+    worker = Worker(str(bad_kernel(kernel)), "cpu", None)
+    steps = {
+        "load": worker.load,
+        "construct": lambda: worker.construct(str(tmp_path / "setup.pt")),
+        "call": lambda: worker.call(str(tmp_path / "0.pt"), str(tmp_path / "output")),
+    }
+    for name, do in steps.items():
+        if name == step:
+            with pytest.raises(RequestFailed) as raised:
+                do()
+            assert raised.value.status is status
+            return
+        do()
+
+
+def test_timing_a_kernel(worker: Callable[..., Worker], tmp_path: Path) -> None:
+    exact = worker("control_exact")
+    assert exact.warm_up(str(tmp_path / "0.pt"), 0.0) > 0
+    assert len(exact.block(4)) == 4
+
+
+def test_a_kernel_that_fails_only_while_timed(
+    worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    counts = (
+        "self.n = getattr(self, 'n', 0) + 1\n        assert self.n < 5, 'tired'\n        return"
+    )
+    tired = worker(EXACT.replace("return", counts))
+    tired.warm_up(str(tmp_path / "0.pt"), 0.0)
+    with pytest.raises(RequestFailed, match="tired") as raised:
+        tired.block(10)
+    assert raised.value.status is Status.RUNTIME_ERROR
