@@ -16,14 +16,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness import toolchain
+
 INCLUDE = Path(__file__).resolve().parent / "include"
 
 # What torch/extension.h brings of the standard library, and the words by which a source shows that
 # it uses it. The stand-ins include only what is named: each header costs nvcc three readings. A
 # word found in a comment costs some time; a word not listed here ends in the real headers.
 _STANDARD = {
-    "ALGORITHM": r"(?:min|max|minmax|clamp|min_element|max_element|sort|stable_sort|fill|fill_n|copy"
-    r"|copy_n|copy_if|transform|reverse|find|find_if|any_of|all_of|none_of|count|count_if|equal"
+    "ALGORITHM": r"(?:min|max|minmax|clamp|min_element|max_element|sort|stable_sort|fill|fill_n"
+    r"|copy|copy_n|copy_if|transform|reverse|find|find_if|any_of|all_of|none_of|count|count_if|equal"
     r"|generate|for_each|rotate|unique|remove|remove_if|lower_bound|upper_bound|binary_search"
     r"|partial_sort|nth_element|partition|merge|swap_ranges|replace|iter_swap)",
     "ARRAY": "array",
@@ -56,7 +58,8 @@ _STANDARD = {
     r"|decay\w*|remove_\w+|true_type|false_type|common_type\w*",
     "UNORDERED_MAP": "unordered_map",
     "UNORDERED_SET": "unordered_set",
-    "UTILITY": r"move|forward|swap|pair|make_pair|exchange|index_sequence|make_index_sequence|declval",
+    "UTILITY": r"move|forward|swap|pair|make_pair|exchange|index_sequence|make_index_sequence"
+    r"|declval",
     "VECTOR": "vector",
 }
 # Parts of the stand-ins themselves that cost something and that few sources need.
@@ -113,6 +116,7 @@ def prepare(arguments: Mapping[str, Any]) -> dict[str, Any]:
         ]
     prepared["no_implicit_headers"] = True
     prepared["extra_include_paths"] = [str(INCLUDE), *(arguments.get("extra_include_paths") or [])]
+    prepared["extra_ldflags"] = [*(arguments.get("extra_ldflags") or []), *toolchain.linker_flags()]
     return prepared
 
 

@@ -92,7 +92,7 @@ def _all_at_once(root: Path, device: str, arch: str | None, scratch: Path) -> Ro
         list(pool.map(lambda file: _ask("ours", file, arch, scratch / "together"), files))
     together = time.monotonic() - start
     return {
-        "source": f"{len(files)} kernels at once, against the slowest alone",
+        "source": f"{len(files)} at once / slowest alone",
         "device": device,
         "ours_cold_s": together,
         "cold_ratio": max(alone) / together,
@@ -111,8 +111,9 @@ def _ask(request: str, file: Path, arch: str | None, cache: Path) -> Row:
 def print_table(console: Console, rows: Sequence[Row]) -> None:
     """Show the rows; a ratio above 1 means that ours is faster."""
     table = Table(header_style="bold", box=None, padding=(0, 2))
-    for name in ("source", "path", "plain cold", "ours cold", "ratio", "plain warm", "ours warm"):
-        table.add_column(name, justify="left" if name in ("source", "path") else "right")
+    for name in ("source", "path", "plain", "ours", "ratio", "plain warm", "ours warm"):
+        left = name in ("source", "path")
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
 
     def seconds(row: Row, name: str) -> str:
         return f"{row[name]:.3f} s" if row.get(name) is not None else ""

@@ -33,7 +33,7 @@ static PyObject* scale(PyObject*, PyObject* args) {
 }
 
 static PyMethodDef methods[] = {{"scale", scale, METH_VARARGS, nullptr}, {nullptr}};
-static PyModuleDef definition = {PyModuleDef_HEAD_INIT, nullptr, nullptr, -1, methods};
+static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "scale", nullptr, -1, methods};
 
 #define INIT_(name) PyInit_##name
 #define INIT(name) INIT_(name)
