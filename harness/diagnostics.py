@@ -17,27 +17,25 @@ _PASSING = (
 )  # fmt: skip
 """Signs that the machine, not the source, is why a build failed."""
 
-_HEADERS: Mapping[str, str] = {
-    "C10_CUDA_KERNEL_LAUNCH_CHECK": "c10/cuda/CUDAException.h",
-    "C10_CUDA_CHECK": "c10/cuda/CUDAException.h",
-    "AT_CUDA_CHECK": "ATen/cuda/Exceptions.h",
-    "getCurrentCUDAStream": "ATen/cuda/CUDAContext.h",
-    "getStreamFromPool": "c10/cuda/CUDAStream.h",
-    "getCurrentDeviceProperties": "ATen/cuda/CUDAContext.h",
-    "CUDAGuard": "c10/cuda/CUDAGuard.h",
-    "OptionalCUDAGuard": "c10/cuda/CUDAGuard.h",
-    "CUDAStreamGuard": "c10/cuda/CUDAGuard.h",
-    "CUDAStream": "c10/cuda/CUDAStream.h",
-    "__half": "cuda_fp16.h",
-    "half2": "cuda_fp16.h",
-    "__nv_bfloat16": "cuda_bf16.h",
-    "cublasHandle_t": "cublas_v2.h",
-    "curand_init": "curand_kernel.h",
-    "cooperative_groups": "cooperative_groups.h",
-    "wmma": "mma.h",
-    "cub": "cub/cub.cuh",
+# Names that sources use without the header that defines them, most of them because some other
+# extension's headers happened to bring it.
+_HOMES: Mapping[str, str] = {
+    "c10/cuda/CUDAException.h": r"C10_CUDA_(?:CHECK|KERNEL_LAUNCH_CHECK|IGNORE_ERROR|CLEAR_ERROR)",
+    "c10/cuda/CUDAGuard.h": r"(?:Optional)?CUDA(?:Stream)?Guard",
+    "c10/cuda/CUDAStream.h": r"getCurrentCUDAStream|CUDAStream",
+    "ATen/cuda/CUDAContext.h": r"getCurrentDeviceProperties|getDeviceProperties|warp_size"
+    r"|getCurrentCUDABlasHandle",
+    "ATen/cuda/Exceptions.h": r"AT_CUDA_CHECK|TORCH_CUDABLAS_CHECK",
+    "ATen/Parallel.h": r"parallel_for|parallel_reduce|get_num_threads",
+    "cublas_v2.h": r"cublas\w+|CUBLAS_\w+",
+    "cudnn.h": r"cudnn\w+|CUDNN_\w+",
+    "cooperative_groups.h": r"cooperative_groups|cg",
+    "cub/cub.cuh": r"cub",
+    "curand_kernel.h": r"curand\w+",
+    "mma.h": r"wmma|nvcuda",
+    "regex": "regex",
+    "random": r"mt19937\w*|random_device|uniform_\w+_distribution|normal_distribution",
 }
-"""Names that sources use without the header that defines them -> that header."""
 
 
 def first_error(log: str) -> str:
@@ -46,10 +44,23 @@ def first_error(log: str) -> str:
     line = next((line for line in lines if _ERROR.search(line)), None)
     if line is None:
         return lines[-1] if lines else "the build failed without a word"
-    for name in re.findall(r"\w+", line.partition("error")[2]):
-        if name in _HEADERS:
-            return f"{line} (remedy: add #include <{_HEADERS[name]}> to that source)"
-    return line
+    header = missing_include(line)
+    return f"{line} (remedy: add #include <{header}> to that source)" if header else line
+
+
+def missing_include(error: str) -> str:
+    """The header whose absence explains a diagnostic about an unknown name, or an empty string.
+
+    error: a diagnostic of g++ or nvcc, from either build.
+    """
+    unknown = re.search(
+        r'identifier "(?P<nvcc>\w+)" is undefined|has no member "(?P<member>\w+)"'
+        r"|\W(?P<gcc>\w+)\W (?:was not declared|is not a member|has not been declared"
+        r"|does not name)",
+        error,
+    )
+    name = next((n for n in unknown.groups() if n), "") if unknown else ""
+    return next((h for h, names in _HOMES.items() if name and re.fullmatch(names, name)), "")
 
 
 def is_final(log: str) -> bool:

@@ -139,7 +139,7 @@ def _build(
             return found  # another process built it while we waited
         located = _located(arguments, file)
         attempts = {"full": located}
-        why_full = lean.unsupported()
+        why_full = lean.unsupported(arguments)
         if not why_full:
             attempts = {"lean": lean.prepare(located), "full": located}
         log = error = ""

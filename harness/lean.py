@@ -12,11 +12,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from harness import toolchain
 
 INCLUDE = Path(__file__).resolve().parent / "include"
 
@@ -25,19 +23,23 @@ INCLUDE = Path(__file__).resolve().parent / "include"
 # word found in a comment costs some time; a word not listed here ends in the real headers.
 _STANDARD = {
     "ALGORITHM": r"(?:min|max|minmax|clamp|min_element|max_element|sort|stable_sort|fill|fill_n"
-    r"|copy|copy_n|copy_if|transform|reverse|find|find_if|any_of|all_of|none_of|count|count_if|equal"
-    r"|generate|for_each|rotate|unique|remove|remove_if|lower_bound|upper_bound|binary_search"
+    r"|copy|copy_n|copy_if|transform|reverse|find|find_if|any_of|all_of|none_of|count|count_if"
+    r"|equal|generate|for_each|rotate|unique|remove|remove_if|lower_bound|upper_bound|binary_search"
     r"|partial_sort|nth_element|partition|merge|swap_ranges|replace|iter_swap)",
     "ARRAY": "array",
     "ATOMIC": r"atomic\w*|memory_order\w*",
     "CASSERT": "assert",
     "CHRONO": "chrono",
-    "CMATH": r"std::\w+|M_PI|INFINITY|NAN|(?:exp|log|sqrt|pow|tanh|erf|floor|ceil|fmax|fmin|fabs"
-    r"|round|cbrt|hypot|sin|cos|tan|fma)[fl]?",
+    "BITSET": "bitset",
+    "CMATH": r"M_PI|M_SQRT\w+|INFINITY|NAN|HUGE_VAL|(?:exp|exp2|expm1|log|log2|log10|log1p|sqrt"
+    r"|cbrt|pow|a?sinh?|a?cosh?|a?tanh?|atan2|erfc?|[lt]gamma|floor|ceil|trunc|l?l?round|l?l?rint"
+    r"|nearbyint|fmax|fmin|fabs|fmod|fma|fdim|hypot|copysign|nextafter|ldexp|frexp|modf|remainder)"
+    r"[fl]?|isnan|isinf|isfinite|signbit",
     "COMPLEX": "complex",
     "CSTDIO": r"\w*printf|puts|stderr|stdout|fflush",
     "CSTDLIB": r"malloc|calloc|free|abort|exit|getenv|atoi|strtol|rand|abs",
     "CSTRING": r"mem(?:cpy|set|move|cmp)|str(?:cmp|len|cpy|ncpy|cat|chr|str)",
+    "DEQUE": "deque",
     "FUNCTIONAL": r"function|bind|ref|cref|plus|minus|multiplies|less|greater|hash|invoke",
     "IOMANIP": r"setw|setprecision|setfill",
     "IOSTREAM": r"cout|cerr|clog|cin|endl|ostream|istream",
@@ -52,6 +54,7 @@ _STANDARD = {
     "STDEXCEPT": r"runtime_error|logic_error|invalid_argument|out_of_range|domain_error"
     r"|length_error|range_error|overflow_error",
     "STRING": r"string|to_string|stoi|stod|stof|stol",
+    "STRING_VIEW": "string_view",
     "THREAD": r"thread|this_thread",
     "TUPLE": r"tuple|tie|make_tuple|pair|make_pair",
     "TYPE_TRAITS": r"is_\w+_v|is_same|is_floating_point|is_integral|enable_if\w*|conditional\w*"
@@ -60,6 +63,7 @@ _STANDARD = {
     "UNORDERED_SET": "unordered_set",
     "UTILITY": r"move|forward|swap|pair|make_pair|exchange|index_sequence|make_index_sequence"
     r"|declval",
+    "VARIANT": r"variant|visit|monostate",
     "VECTOR": "vector",
 }
 # Parts of the stand-ins themselves that cost something and that few sources need.
@@ -73,6 +77,17 @@ _PARTS = {
 _FEATURES = {name: re.compile(rf"\b(?:{words})\b") for name, words in (_STANDARD | _PARTS).items()}
 # Names of PyTorch's. A CUDA source with none of them needs no stand-in at all.
 _TORCH = re.compile(r"\b(?:torch|at|c10|TORCH_\w+|AT_\w+|C10_\w+|PYBIND11_MODULE|py|std)\b")
+
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_BARE_NAME = re.compile(r"(?<![\w.])(?<!->)(?<!::)(\w+)\s*\(([^()]*)")
+# What stands before a declared function's name: a type, perhaps a template's, perhaps a reference.
+_TYPE_BEFORE = re.compile(r"(?:\w|\w\s*<[^;{}()]*>)(?:\s*[&*]+)?$")
+# What stands before a call's instead.
+_EXPRESSION_BEFORE = re.compile(r"\b(?:return|else|do|throw|case|goto|new)$|[=(,?:]\s*\S+\s*[&*]+$")
+# A parameter whose type a template deduces: `T x`, `const T& x`, `auto x`.
+_GENERIC = re.compile(
+    r"^\s*(?:const\s+)?(?!int|float|double|bool|char|unsigned|size_t|u?int\d)\w+\s*&*\s*\w*$"
+)
 
 
 def prelude(source: str, *, cuda: bool, binding: bool, implicit: bool, torch_errors: bool) -> str:
@@ -116,7 +131,6 @@ def prepare(arguments: Mapping[str, Any]) -> dict[str, Any]:
         ]
     prepared["no_implicit_headers"] = True
     prepared["extra_include_paths"] = [str(INCLUDE), *(arguments.get("extra_include_paths") or [])]
-    prepared["extra_ldflags"] = [*(arguments.get("extra_ldflags") or []), *toolchain.linker_flags()]
     return prepared
 
 
@@ -129,8 +143,8 @@ def digest() -> str:
     return content.hexdigest()
 
 
-def unsupported() -> str:
-    """Why this PyTorch cannot be built against leanly, or an empty string.
+def unsupported(arguments: Mapping[str, Any]) -> str:
+    """Why a load_inline call cannot be built leanly, as far as text tells; else an empty string.
 
     The stand-ins pass a few of torch's small values by hand. Their layout has not changed in
     years; if it ever does, the lines that declare it do too.
@@ -150,4 +164,31 @@ def unsupported() -> str:
             return f"{header}: {error.strerror}"
         if line not in text:
             return f"{header} no longer declares {line!r}"
+    if name := _borrowed_name([*arguments["cpp_sources"], *arguments["cuda_sources"]], include):
+        return f"calls its own {name}(), a name that ATen's functions share"
     return ""
+
+
+def _borrowed_name(sources: Sequence[str], torch_include: Path) -> str:
+    """A function of the sources' own, on tensors, whose bare name they call and ATen has as well.
+
+    With real tensors such a call sees ATen's function too (argument-dependent lookup). That may be
+    the better match, or make the call ambiguous; the stand-ins' tensors would not say so.
+    """
+    text = _COMMENT.sub(" ", "\n".join(sources))
+    declared: set[str] = set()
+    called: set[str] = set()
+    for match in _BARE_NAME.finditer(text):
+        name, parameters = match[1], match[2]
+        start = max(text.rfind(c, 0, match.start()) for c in ";{}") + 1
+        before = text[start : match.start()].rstrip()
+        if not _TYPE_BEFORE.search(before) or _EXPRESSION_BEFORE.search(before):
+            called.add(name)
+        elif "__global__" in before or ("__device__" in before and "__host__" not in before):
+            continue  # device code has no tensors
+        elif "Tensor" in parameters or (
+            "template" in before and any(map(_GENERIC.search, parameters.split(",")))
+        ):
+            declared.add(name)
+    ops = torch_include / "ATen" / "ops"
+    return next((n for n in sorted(declared & called) if (ops / f"{n}.h").exists()), "")

@@ -72,15 +72,6 @@ def host_compiler() -> str:
     return os.environ.get("CXX", "g++")
 
 
-@functools.cache
-def linker_flags() -> list[str]:
-    """Ask for a linker that is faster than the usual one, where there is such a linker."""
-    for name in ("mold", "lld", "gold"):
-        if shutil.which(f"ld.{name}"):
-            return [f"-fuse-ld={name}"]
-    return []
-
-
 def check(device: str) -> None:
     """Raise HarnessError, with the remedy, if what builds kernels for `device` is missing."""
     if shutil.which("ninja") is None:
@@ -122,7 +113,6 @@ def describe(uses_cuda: bool, native: bool) -> dict[str, object]:
         "machine": platform.machine(),
         "host compiler": version(host_compiler()),
         "nvcc": version(str(find_nvcc())) if uses_cuda else None,
-        "linker": linker_flags(),
         "cpu": _cpu_flags() if native else None,
     }
 

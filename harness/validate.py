@@ -3,12 +3,15 @@
 The truth is the reference in float64 on the same weights and inputs. Eager is a contestant,
 not the oracle: its own distance from the truth is the yardstick. A kernel may be
 
-    BUDGET_FACTOR x eager's error + half an ulp of the output's dtype
-                                  + ACCUMULATION_ULPS ulps of the accumulation's dtype
+    factor x eager's error + half an ulp of the output's dtype
+                           + ACCUMULATION_ULPS ulps of the accumulation's dtype
 
-away, both by relative Frobenius norm and by the worst element relative to the largest one.
-The half ulp is the final rounding; the ulps of accumulation (float32 for 16-bit dtypes) leave
-room for another order of summation where eager's own happens to be very accurate.
+away, by relative Frobenius norm and by the worst element relative to the largest one. The half
+ulp is the final rounding. The factor and the ulps of accumulation (float32 for 16-bit dtypes)
+leave room for other orders of summation: on an H100, two float32 GEMMs of cuBLAS itself were
+2.8 times apart in norm and 5.8 times in the worst element (batch 16, 1024 features, inputs of
+scale 100), and at 8192 features its matrix-vector product is 7 times nearer the truth than its
+matrix product. TF32 is 170 times further away than eager there.
 """
 
 from __future__ import annotations
@@ -22,8 +25,12 @@ from torch import Tensor
 
 from harness.records import Status
 
-BUDGET_FACTOR = 4.0
-ACCUMULATION_ULPS = 8.0
+FROBENIUS_FACTOR = 4.0
+WORST_FACTOR = 16.0
+"""An extreme of millions of elements varies more than their norm does."""
+ACCUMULATION_ULPS = 64.0
+"""Measured: summing 8192 normal products one after another in float32 is 14 ulps off in norm and
+38 in the worst of 400 sums; what follows a sum may amplify that."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +154,21 @@ def _compare_float(path: str, output: Tensor, eager: Tensor, truth: Tensor) -> C
     kernel_errors = _errors(kernel64, truth64, finite)
     eager_errors = _errors(eager64, truth64, finite)
     # Two norms, each with a budget of its own.
-    for name, error, eager_error in (
-        ("relative Frobenius error", kernel_errors.frobenius, eager_errors.frobenius),
-        ("worst element's error relative to the largest", kernel_errors.worst, eager_errors.worst),
+    for name, factor, error, eager_error in (
+        (
+            "relative Frobenius error",
+            FROBENIUS_FACTOR,
+            kernel_errors.frobenius,
+            eager_errors.frobenius,
+        ),
+        (
+            "worst element's error relative to the largest",
+            WORST_FACTOR,
+            kernel_errors.worst,
+            eager_errors.worst,
+        ),
     ):
-        budget = _budget(eager_error, eager.dtype)
+        budget = factor * eager_error + floor(eager.dtype)
         if not error <= budget:
             at = kernel_errors.worst_at
             return _problem(
@@ -186,10 +203,11 @@ def _ratio(error: float, size: float) -> float:
     return 0.0 if error == 0 else float("inf")
 
 
-def _budget(eager_error: float, dtype: torch.dtype) -> float:
+def floor(dtype: torch.dtype) -> float:
+    """The relative error that any right kernel may have, whatever eager's is."""
     accumulation = torch.float64 if dtype in (torch.float64, torch.complex128) else torch.float32
-    floor = 0.5 * torch.finfo(dtype).eps + ACCUMULATION_ULPS * torch.finfo(accumulation).eps
-    return BUDGET_FACTOR * eager_error + floor
+    rounding = 0.5 * torch.finfo(dtype).eps
+    return rounding + ACCUMULATION_ULPS * torch.finfo(accumulation).eps
 
 
 def _index(flat: int, like: Tensor) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -223,6 +224,12 @@ def test_a_given_axis_replaces_its_default_only(swept: Problem) -> None:
 
 def test_tied_axes_take_equal_values_and_replace_both_defaults(swept: Problem) -> None:
     assert points(swept, "b=a=7,8") == [(7, 7, 3.5), (8, 8, 3.5)]
+
+
+def test_an_axis_given_alone_unties_a_default(swept: Problem) -> None:
+    tied = replace(swept, sweep={"cpu": ("a=b=10,20",)})
+    assert points(tied) == [(10, 10, 3.5), (20, 20, 3.5)]
+    assert points(tied, "a=7") == [(7, 2, 3.5)]
 
 
 def test_rows_come_in_the_order_of_the_file(swept: Problem) -> None:

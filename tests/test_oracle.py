@@ -65,9 +65,13 @@ def test_all_families_unless_the_problem_says_otherwise() -> None:
         *("own", "own again", "normal", "small normal", "large normal", "huge normal"),
         *("NaN", "infinite"),
     }
-    assert [trial.name for trial in make(families=("large", "own")).trials] == [
-        *("large normal", "own", "own again"),
-    ]
+    some = make(families=("large", "own")).trials
+    assert {trial.name for trial in some} == {"large normal", "own", "own again"}
+
+
+def test_non_finite_trials_come_last_so_that_finite_ones_decide_first() -> None:
+    finite = [trial.finite for trial in make(families=("non_finite", "own")).trials]
+    assert finite == sorted(finite, reverse=True)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

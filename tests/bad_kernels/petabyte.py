@@ -10,5 +10,5 @@ class ModelNew(nn.Module):
         self.linear = nn.Linear(in_features, out_features)
 
     def forward(self, x):
-        workspace = torch.empty(1 << 50, dtype=torch.uint8)
+        workspace = x.new_empty(1 << 48)
         return torch.clamp(self.linear(x), -3, 3) + workspace[0]

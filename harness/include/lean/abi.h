@@ -57,6 +57,7 @@ int32_t aoti_torch_get_device_index(lean::Handle, int32_t*);
 int32_t aoti_torch_get_storage_offset(lean::Handle, int64_t*);
 int32_t aoti_torch_is_contiguous(lean::Handle, bool*);
 int64_t aoti_torch_dtype_element_size(int32_t);
+int32_t torch_get_const_data_ptr(lean::Handle, const void**);
 int32_t torch_set_requires_grad(lean::Handle, bool);
 }
 

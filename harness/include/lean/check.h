@@ -1,4 +1,4 @@
-// TORCH_CHECK and relatives: the message is put together without <sstream>, the throw is torch's own.
+// TORCH_CHECK and relatives. The message is put together without <sstream>; the throw is torch's.
 #pragma once
 #include <lean/core.h>
 

@@ -1,5 +1,6 @@
 // Values that describe a tensor: dtype, device, layout, options, array views.
 #pragma once
+#pragma GCC system_header  // an ArrayRef may refer to a list that dies, as the real one may
 #include <lean/abi.h>
 #include <lean/std.h>
 #ifdef LEAN_HALF
@@ -102,7 +103,8 @@ class ArrayRef {
   template <size_t N>
   constexpr ArrayRef(const T (&array)[N]) : data_(array), size_(N) {}
   // std::vector, std::array and whatever else is contiguous.
-  template <class C, class = decltype(static_cast<const T*>(static_cast<const C*>(nullptr)->data()))>
+  template <class C,
+            class = decltype(static_cast<const T*>(static_cast<const C*>(nullptr)->data()))>
   constexpr ArrayRef(const C& c) : data_(c.data()), size_(c.size()) {}
 
   constexpr const T* begin() const { return data_; }
@@ -253,6 +255,11 @@ using std::optional;
 #endif
 }  // namespace c10
 
+// As torch's Macros.h has it, at::cuda is another name of c10::cuda, whoever fills that.
+namespace c10::cuda {}
+namespace at::cuda {
+using namespace c10::cuda;
+}
 namespace at {
 using namespace c10;
 using lean::device;

@@ -21,10 +21,12 @@ namespace lean {
 
 // torch's own check has changed its signature between versions: take the one that is there.
 #define LEAN_WEAK __attribute__((weak))
-LEAN_WEAK void cuda_check_2_14(int32_t, const char*, const char*, uint32_t, bool, void*) LEAN_SYMBOL(
-    "_ZN3c104cuda29c10_cuda_check_implementationEiPKcS2_jbPNS0_19CUDAErrorLogCaptureE");
+LEAN_WEAK void cuda_check_2_14(int32_t, const char*, const char*, uint32_t, bool, void*)
+    LEAN_SYMBOL("_ZN3c104cuda29c10_cuda_check_implementationEiPKcS2_jbPNS0_19CUDAErrorLogCaptureE");
 LEAN_WEAK void cuda_check_2_10(int32_t, const char*, const char*, uint32_t, bool)
     LEAN_SYMBOL("_ZN3c104cuda29c10_cuda_check_implementationEiPKcS2_jb");
+LEAN_WEAK void cuda_check_signed(int32_t, const char*, const char*, int32_t, bool)
+    LEAN_SYMBOL("_ZN3c104cuda29c10_cuda_check_implementationEiPKcS2_ib");
 #undef LEAN_WEAK
 
 [[noreturn]] inline void cuda_fail(cudaError_t error, const char* function, const char* file,
@@ -32,6 +34,7 @@ LEAN_WEAK void cuda_check_2_10(int32_t, const char*, const char*, uint32_t, bool
   const auto code = static_cast<int32_t>(error);
   if (cuda_check_2_14) cuda_check_2_14(code, file, function, line, true, nullptr);
   if (cuda_check_2_10) cuda_check_2_10(code, file, function, line, true);
+  if (cuda_check_signed) cuda_check_signed(code, file, function, static_cast<int>(line), true);
   char* message = nullptr;
   torch_c10_cuda_check_msg(code, file, function, line, true, &message);
   Message text;
@@ -138,9 +141,3 @@ cudaDeviceProp* cuda_current_properties()
     LEAN_SYMBOL("_ZN2at4cuda26getCurrentDevicePropertiesEv");
 
 }  // namespace lean
-
-// torch's Macros.h makes at::cuda a second name of c10::cuda everywhere.
-namespace c10::cuda {}
-namespace at::cuda {
-using namespace c10::cuda;
-}

@@ -11,11 +11,12 @@
 
 namespace lean {
 
-// The conversions torch gives pybind11: `self` is an at::Tensor, the object is passed like a pointer.
+// The conversions torch gives pybind11: `self` is an at::Tensor, a pybind11::handle is a pointer.
 bool tensor_from_python(Handle self, PyObject*, bool convert)
     LEAN_SYMBOL("_ZN8pybind116detail11type_casterIN2at6TensorEvE4loadENS_6handleEb");
 PyObject* tensor_to_python(Handle, uint8_t policy, PyObject* parent) LEAN_SYMBOL(
-    "_ZN8pybind116detail11type_casterIN2at6TensorEvE4castERKS3_NS_19return_value_policyENS_6handleE");
+    "_ZN8pybind116detail11type_casterIN2at6TensorEvE4castERKS3_NS_19return_value_policyENS_6handle"
+    "E");
 // What HANDLE_TH_ERRORS does with an exception: c10::IndexError becomes IndexError, and so on.
 void translate_exception(const std::exception_ptr&)
     LEAN_SYMBOL("_ZN5torch29translate_exception_to_pythonERKNSt15__exception_ptr13exception_ptrE");
@@ -39,7 +40,7 @@ struct IntCaster {
   static void name(Message& m) { m.add("typing.SupportsInt"); }
   T value{};
   bool load(PyObject* o) {
-    if (PyFloat_Check(o)) return false;
+    if (PyFloat_Check(o) || !PyNumber_Check(o)) return false;
     PyObject* number = PyLong_Check(o) || PyIndex_Check(o) ? PyNumber_Index(o) : PyNumber_Long(o);
     if (!number) return PyErr_Clear(), false;
     bool fits = false;

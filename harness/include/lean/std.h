@@ -16,6 +16,9 @@
 #ifdef LEAN_CHRONO
 #include <chrono>
 #endif
+#ifdef LEAN_BITSET
+#include <bitset>
+#endif
 #ifdef LEAN_CMATH
 #include <cmath>
 #endif
@@ -30,6 +33,9 @@
 #endif
 #ifdef LEAN_CSTRING
 #include <cstring>
+#endif
+#ifdef LEAN_DEQUE
+#include <deque>
 #endif
 #ifdef LEAN_FUNCTIONAL
 #include <functional>
@@ -70,6 +76,9 @@
 #ifdef LEAN_STRING
 #include <string>
 #endif
+#ifdef LEAN_STRING_VIEW
+#include <string_view>
+#endif
 #ifdef LEAN_THREAD
 #include <thread>
 #endif
@@ -87,6 +96,9 @@
 #endif
 #ifdef LEAN_UTILITY
 #include <utility>
+#endif
+#ifdef LEAN_VARIANT
+#include <variant>
 #endif
 #ifdef LEAN_VECTOR
 #include <vector>

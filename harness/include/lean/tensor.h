@@ -6,8 +6,7 @@ namespace lean {
 
 class Tensor;
 
-// A std::optional<at::Tensor> for the length of a call. It borrows the tensor and is never destroyed
-// as one.
+// A std::optional<at::Tensor> for the length of a call: it borrows the tensor and destroys nothing.
 struct BorrowedOptional {
   const void* impl = nullptr;
   bool present = false;
@@ -108,8 +107,8 @@ Returned linear(Handle, Handle, const BorrowedOptional&)
     LEAN_SYMBOL("_ZN2at4_ops6linear4callERKNS_6TensorES4_RKSt8optionalIS2_E");
 Returned conv2d(Handle, Handle, const BorrowedOptional&, IntArrayRef, IntArrayRef, IntArrayRef,
                 SymInt)
-    LEAN_SYMBOL("_ZN2at4_ops6conv2d4callERKNS_6TensorES4_RKSt8optionalIS2_EN3c108ArrayRefINS9_6SymInt"
-                "EEESC_SC_SB_");
+    LEAN_SYMBOL("_ZN2at4_ops6conv2d4callERKNS_6TensorES4_RKSt8optionalIS2_EN3c108ArrayRefINS9_6Sym"
+                "IntEEESC_SC_SB_");
 
 Returned view(Handle, IntArrayRef) LEAN_SYMBOL("_ZN2at4_ops4view4callERKNS_6TensorE" LEAN_LIST);
 Returned reshape(Handle, IntArrayRef)
@@ -149,11 +148,11 @@ Returned amin(Handle, IntArrayRef, bool)
 Returned softmax(Handle, int64_t, Type)
     LEAN_SYMBOL("_ZN2at4_ops11softmax_int4callERKNS_6TensorElSt8optionalIN3c1010ScalarTypeEE");
 Returned to_dtype(Handle, ScalarType, bool, bool, Format)
-    LEAN_SYMBOL("_ZN2at4_ops8to_dtype4callERKNS_6TensorEN3c1010ScalarTypeEbbSt8optionalINS5_12Memory"
-                "FormatEE");
+    LEAN_SYMBOL("_ZN2at4_ops8to_dtype4callERKNS_6TensorEN3c1010ScalarTypeEbbSt8optionalINS5_12Mem"
+                "oryFormatEE");
 Returned to_device(Handle, Device, ScalarType, bool, bool, Format)
-    LEAN_SYMBOL("_ZN2at4_ops9to_device4callERKNS_6TensorEN3c106DeviceENS5_10ScalarTypeEbbSt8optional"
-                "INS5_12MemoryFormatEE");
+    LEAN_SYMBOL("_ZN2at4_ops9to_device4callERKNS_6TensorEN3c106DeviceENS5_10ScalarTypeEbbSt8opti"
+                "onalINS5_12MemoryFormatEE");
 Returned to_options(Handle, Type, Shape, Place, Pin, bool, bool, Format) LEAN_SYMBOL(
     "_ZN2at4_ops15to_dtype_layout4callERKNS_6TensorE" LEAN_OPTIONS "bbS5_INS6_12MemoryFormatEE");
 Returned to_other(Handle, Handle, bool, bool, Format)
@@ -176,28 +175,27 @@ void* mul_scalar_(Handle, const Scalar&)
 // data_ptr<T>() and item<T>() exist for exactly the types that libtorch instantiates them for.
 template <class T>
 struct Element;
-#define LEAN_ELEMENT(T, code)                                                       \
+#define LEAN_ELEMENT(T, scalar, code)                                                             \
   T* typed_data(Handle, const T*) LEAN_SYMBOL("_ZNK2at10TensorBase8data_ptrI" code "EEPT_v");     \
   T* typed_mutable_data(Handle, const T*)                                                         \
       LEAN_SYMBOL("_ZNK2at10TensorBase16mutable_data_ptrI" code "EEPT_v");                        \
-  const T* typed_const_data(Handle, const T*)                                                     \
-      LEAN_SYMBOL("_ZNK2at10TensorBase14const_data_ptrI" code "EEPKT_v");                         \
   T typed_item(Handle, const T*) LEAN_SYMBOL("_ZNK2at6Tensor4itemI" code "EET_v");                \
   template <>                                                                                     \
   struct Element<T> {                                                                             \
     using type = T;                                                                               \
+    static constexpr ScalarType scalar_type = ScalarType::scalar;                                 \
   };
-LEAN_ELEMENT(float, "f")
-LEAN_ELEMENT(double, "d")
-LEAN_ELEMENT(int64_t, "l")
-LEAN_ELEMENT(int32_t, "i")
-LEAN_ELEMENT(int16_t, "s")
-LEAN_ELEMENT(int8_t, "a")
-LEAN_ELEMENT(uint8_t, "h")
-LEAN_ELEMENT(bool, "b")
+LEAN_ELEMENT(float, Float, "f")
+LEAN_ELEMENT(double, Double, "d")
+LEAN_ELEMENT(int64_t, Long, "l")
+LEAN_ELEMENT(int32_t, Int, "i")
+LEAN_ELEMENT(int16_t, Short, "s")
+LEAN_ELEMENT(int8_t, Char, "a")
+LEAN_ELEMENT(uint8_t, Byte, "h")
+LEAN_ELEMENT(bool, Bool, "b")
 #ifdef LEAN_HALF
-LEAN_ELEMENT(c10::Half, "N3c104HalfE")
-LEAN_ELEMENT(c10::BFloat16, "N3c108BFloat16E")
+LEAN_ELEMENT(c10::Half, Half, "N3c104HalfE")
+LEAN_ELEMENT(c10::BFloat16, BFloat16, "N3c108BFloat16E")
 #endif
 #undef LEAN_ELEMENT
 
@@ -303,7 +301,7 @@ class Tensor {
 
   void* data_ptr() const { return get<void*>(aoti_torch_get_data_ptr); }
   void* mutable_data_ptr() const { return data_ptr(); }
-  const void* const_data_ptr() const { return data_ptr(); }
+  const void* const_data_ptr() const { return get<const void*>(torch_get_const_data_ptr); }
   template <class T>
   typename Element<T>::type* data_ptr() const {
     return typed_data(handle(), static_cast<const T*>(nullptr));
@@ -314,7 +312,11 @@ class Tensor {
   }
   template <class T>
   const typename Element<T>::type* const_data_ptr() const {
-    return typed_const_data(handle(), static_cast<const T*>(nullptr));
+    TORCH_CHECK(scalar_type() == Element<T>::scalar_type, "expected scalar type ",
+                Element<T>::scalar_type, " but found ", scalar_type());
+    const void* data = nullptr;
+    torch_get_const_data_ptr(handle(), &data);
+    return static_cast<const T*>(data);
   }
   template <class T>
   typename Element<T>::type item() const {
@@ -353,7 +355,8 @@ class Tensor {
   Tensor to(ScalarType t, bool async = false, bool copy = false, op::Format f = {}) const {
     return from(op::to_dtype, handle(), t, async, copy, f);
   }
-  Tensor to(Device d, ScalarType t, bool async = false, bool copy = false, op::Format f = {}) const {
+  Tensor to(Device d, ScalarType t, bool async = false, bool copy = false,
+            op::Format f = {}) const {
     return from(op::to_device, handle(), d, t, async, copy, f);
   }
   Tensor to(const TensorOptions& o = {}, bool async = false, bool copy = false) const {

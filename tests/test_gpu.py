@@ -1,0 +1,168 @@
+"""What needs a GPU: every CUDA kernel judged, the cold timer, device errors, device hangs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from statistics import median
+
+import pytest
+import torch
+from command_line import BAD_KERNELS, ROOT, Run, bad_kernel, call_tiny
+from command_line import call as call_with
+from test_bad_kernels import promised
+
+from harness import catalog
+from harness.records import Problem
+from harness.timing import Stopwatch
+
+pytestmark = pytest.mark.gpu
+
+PROBLEMS = catalog.list_problems(ROOT)
+EXACT = bad_kernel("control_exact").read_text()
+RIGHT = "return torch.clamp(self.linear(x), -3, 3)"
+
+
+def kernel(tmp_path: Path, name: str, forward: str) -> Path:
+    """A kernel file for the tiny problem, right but for what comes before its return."""
+    path = tmp_path / f"{name}.py"
+    path.write_text(EXACT.replace(RIGHT, f"{forward}\n        {RIGHT}"))
+    return path
+
+
+# every kernel of the tree
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
+@pytest.mark.timeout(1800)  # the first time it compiles
+def test_every_cuda_kernel_is_right_at_odd_sizes_in_every_dtype(
+    problem: Problem, tmp_path: Path
+) -> None:
+    sweep: list[str] = []
+    for axis in problem.axes:
+        values = "1,37" if axis == "batch_size" else "5,67,1026"
+        sweep += ["--sweep", f"{axis}={values}"]
+    dtypes = ",".join(catalog.DTYPES)
+    options = ("--device", "cuda", "--dtype", dtypes, "--out", tmp_path / "out")
+    run = call_with(["check", "--problem", problem.name, *options, *sweep], tmp_path / "out")
+    assert run.code == 0, run.said + run.error
+    ran = run.rows[run.rows["status"] != "SKIPPED"]
+    cuda = {k.name for k in catalog.find_kernels(ROOT, problem, []) if "cuda" in k.devices}
+    assert set(ran["kernel"]) == cuda
+    # In which dtype or size one is skipped, its file says; most run everywhere.
+    for name, rows in ran.groupby("kernel"):
+        expected = rows["known_defect"].fillna("PASSED")
+        assert (rows["status"] == expected).all(), name
+
+
+def test_every_bad_kernel_gets_its_status_on_a_gpu_too(tmp_path: Path) -> None:
+    elsewhere = {"import_hangs", "other_device"}  # slow, and SKIPPED on a CPU only
+    names = sorted({path.stem for path in BAD_KERNELS.glob("*.py")} - elsewhere)
+    options = ("--device", "cuda", "--timeout", 10)
+    run = call_tiny([bad_kernel(name) for name in names], *options, out=tmp_path)
+    found = dict(zip(run.rows["kernel"], run.rows["status"], strict=True))
+    assert found == {name: promised(name) for name in names}
+
+
+# errors of the device
+
+
+def check(kernels: list[Path], tmp_path: Path, *options: object) -> Run:
+    return call_tiny(kernels, "--device", "cuda", *options, out=tmp_path / "out", command="check")
+
+
+def test_a_device_error_costs_no_other_case_or_kernel(tmp_path: Path) -> None:
+    outside = "x[torch.full((1,), 10**6, device=x.device)]"
+    bad = kernel(tmp_path, "outside", f"if len(x) == 3: {outside}")
+    run = check([bad, bad_kernel("control_exact")], tmp_path, "--sweep", "batch_size=3,7")
+    assert run.statuses == ["RUNTIME_ERROR", "PASSED", "PASSED", "PASSED"]
+    assert "device-side assert" in run.rows.loc[0, "reason"]
+
+
+def test_a_device_that_never_answers_is_let_go(tmp_path: Path) -> None:
+    spins = kernel(tmp_path, "spins", "torch.cuda._sleep(1 << 60)")
+    run = check([spins, bad_kernel("control_exact")], tmp_path, "--timeout", 5)
+    assert run.statuses == ["TIMED_OUT", "PASSED"]
+
+
+def test_an_output_on_the_cpu_is_another_structure(tmp_path: Path) -> None:
+    strays = kernel(tmp_path, "strays", f"{RIGHT}.cpu()")
+    run = check([strays], tmp_path)
+    assert run.statuses == ["WRONG_STRUCTURE"]
+    assert "lies on cpu" in run.rows.loc[0, "reason"]
+
+
+def test_float32_is_not_tf32(tmp_path: Path) -> None:
+    relaxed = kernel(tmp_path, "relaxed", "torch.backends.cuda.matmul.allow_tf32 = True")
+    sizes = ("--sweep", "batch_size=256", "--sweep", "in_features=out_features=256")
+    run = check([relaxed, bad_kernel("control_exact")], tmp_path, *sizes)
+    capable = torch.cuda.get_device_capability() >= (8, 0)
+    assert run.statuses == ["WRONG_VALUES" if capable else "PASSED", "PASSED"]
+
+
+# time
+
+
+@pytest.fixture
+def time_us() -> Callable[..., float]:
+    """The median of a call, alternating with others if there are any."""
+    watch = Stopwatch(torch.device("cuda"))
+
+    def time_us(*calls: Callable[[], object]) -> tuple[float, ...]:
+        for call in calls:
+            watch.warm_up(call, 0.1)
+        blocks = [[watch.block(call, 10) for call in calls] for _ in range(5)]
+        return tuple(median(chain.from_iterable(taken)) for taken in zip(*blocks, strict=True))
+
+    return time_us
+
+
+def test_twice_the_work_takes_twice_the_time(time_us: Callable[..., tuple[float, ...]]) -> None:
+    cycles = 1_000_000
+    once, twice = time_us(lambda: torch.cuda._sleep(cycles), lambda: torch.cuda._sleep(2 * cycles))
+    assert twice / once == pytest.approx(2, rel=0.03)
+
+
+def test_two_launches_take_as_long_as_both(time_us: Callable[..., tuple[float, ...]]) -> None:
+    def twice() -> None:
+        torch.cuda._sleep(500_000)
+        torch.cuda._sleep(500_000)
+
+    one, two = time_us(lambda: torch.cuda._sleep(1_000_000), twice)
+    assert two / one == pytest.approx(1, rel=0.05)
+
+
+def test_what_the_host_does_before_a_launch_is_not_timed(
+    time_us: Callable[..., tuple[float, ...]],
+) -> None:
+    def slow_host() -> None:
+        sum(range(20_000))  # some hundred microseconds
+        torch.cuda._sleep(100_000)
+
+    plain, slow = time_us(lambda: torch.cuda._sleep(100_000), slow_host)
+    assert slow / plain == pytest.approx(1, rel=0.1)
+
+
+@pytest.mark.parametrize("mebibytes", [16, 256])
+def test_a_cold_copy_is_no_faster_than_memory(
+    mebibytes: int, time_us: Callable[..., tuple[float, ...]]
+) -> None:
+    properties = torch.cuda.get_device_properties(0)
+    if not hasattr(properties, "memory_bus_width"):
+        pytest.skip("this torch does not tell the memory's width")
+    # Kilohertz, two transfers per clock, bits.
+    peak = 2e3 * properties.memory_clock_rate * properties.memory_bus_width / 8
+    x = torch.zeros(mebibytes << 20, dtype=torch.uint8, device="cuda")
+    (us,) = time_us(x.clone)
+    # All of it is read from memory; of what is written, the cache may hold back its own size.
+    moved = x.nbytes + max(0, x.nbytes - properties.L2_cache_size)
+    assert us > moved / peak * 1e6
+
+
+def test_eager_is_as_fast_as_eager(tmp_path: Path) -> None:
+    sizes = ("--sweep", "batch_size=1024", "--sweep", "in_features=out_features=2048")
+    options = ("--device", "cuda", *sizes)
+    run = call_tiny([bad_kernel("control_exact")], *options, out=tmp_path)
+    assert run.statuses == ["PASSED"]
+    assert run.rows.loc[0, "speedup_vs_eager"] == pytest.approx(1, rel=0.05)

@@ -1,0 +1,173 @@
+"""The lean headers against the real ones: same outcomes bit for bit, and no more lenient.
+
+The corpus holds sources in the styles that people write. The real headers take about a minute a
+build, so the cases that load_inline binds share one real module, each in a namespace of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import types
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from corpus import cpu, cuda
+from corpus.case import Case
+from torch.utils.cpp_extension import load_inline
+
+from harness import diagnostics, lean, toolchain
+
+CORPUS = {"cpu": cpu.CASES, "cuda": cuda.CASES}
+
+
+def flags(device: str) -> list[str]:
+    """One set for all, since they share a real module."""
+    return list(dict.fromkeys(flag for case in CORPUS[device] for flag in case.cflags))
+
+
+def arguments(case: Case, device: str) -> dict[str, Any]:
+    return {
+        "cpp_sources": [case.cpp],
+        "cuda_sources": [case.cuda] if case.cuda else [],
+        "functions": list(case.functions) if case.functions else None,
+        "extra_cflags": flags(device),
+        "no_implicit_headers": False,
+        "with_pytorch_error_handling": True,
+    }
+
+
+def build_lean(case: Case, device: str, folder: Path) -> Any:
+    """The module, or the reason that there is no lean one."""
+    said = arguments(case, device)
+    if reason := lean.unsupported(said):
+        return reason
+    prepared = lean.prepare(said)
+    prepared["cuda_sources"] = prepared["cuda_sources"] or None
+    folder.mkdir(parents=True)
+    try:
+        return load_inline(f"lean_{case.name}", build_directory=str(folder), **prepared)
+    except (RuntimeError, ImportError) as error:
+        return diagnostics.first_error(str(error))
+
+
+def build_real(device: str, folder: Path) -> dict[str, Any]:
+    """Case name -> something with its functions, built with the real headers."""
+    cases = [case for case in CORPUS[device] if case.path == "lean"]
+    shared = [case for case in cases if case.functions]
+    cpp, cu, bindings = [], [], []
+    for case in shared:
+        cpp.append(in_namespace(case.name, case.cpp))
+        if case.cuda:
+            cu.append(in_namespace(case.name, case.cuda))
+        bindings += [
+            f'm.def("{case.name}__{f}", torch::wrap_pybind_function({case.name}::{f}));'
+            for f in case.functions or ()
+        ]
+    cpp.append("PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {\n" + "\n".join(bindings) + "\n}")
+    builds: dict[str, tuple[Sequence[str], Sequence[str]]] = {"corpus_real": (cpp, cu)}
+    builds |= {c.name: ([c.cpp], [c.cuda] if c.cuda else []) for c in cases if not c.functions}
+
+    def build(name: str) -> Any:
+        (folder / name).mkdir(parents=True)
+        sources, cuda_sources = builds[name]
+        return load_inline(
+            name,
+            list(sources),
+            list(cuda_sources) or None,
+            extra_cflags=flags(device),
+            build_directory=str(folder / name),
+        )
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        modules = dict(zip(builds, pool.map(build, builds), strict=True))
+    both = modules.pop("corpus_real")
+    return modules | {
+        case.name: types.SimpleNamespace(
+            **{f: getattr(both, f"{case.name}__{f}") for f in case.functions or ()}
+        )
+        for case in shared
+    }
+
+
+def in_namespace(name: str, source: str) -> str:
+    """The source in a namespace, its includes before it."""
+    lines = source.splitlines()
+    includes = [line for line in lines if line.startswith("#include")]
+    rest = [line for line in lines if not line.startswith("#include")]
+    return "\n".join([*includes, f"namespace {name} {{", *rest, "}"])
+
+
+def outcome(call: Callable[[], Any]) -> Any:
+    """What a call did, in a form that compares exactly."""
+    try:
+        return freeze(call())
+    except Exception as error:
+        first_line = str(error).splitlines()[0] if str(error) else ""
+        return type(error).__name__, re.sub(r"\w+__(\w+\(\))", r"\1", first_line)
+
+
+def freeze(value: Any) -> Any:
+    """A tensor becomes its bytes and everything that describes it."""
+    if isinstance(value, torch.Tensor):
+        host = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        traits = (value.shape, value.stride(), value.dtype, value.device, value.requires_grad)
+        return "tensor", host, str(traits)
+    if isinstance(value, list | tuple):
+        return type(value).__name__, tuple(freeze(item) for item in value)
+    return type(value).__name__, repr(value)
+
+
+def compare(device: str, folder: Path) -> None:
+    """Build the whole corpus both ways and compare every outcome."""
+    toolchain.prepare_environment()
+    cases = CORPUS[device]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        leanly = pool.map(lambda c: build_lean(c, device, folder / "lean" / c.name), cases)
+        built = dict(zip([case.name for case in cases], leanly, strict=True))
+    wrong_path = {
+        case.name: built[case.name]
+        for case in cases
+        if isinstance(built[case.name], str) == (case.path == "lean")
+    }
+    assert not wrong_path, f"lean where it must not be, or not lean: {wrong_path}"
+    for case in cases:
+        if case.remedy:
+            assert case.remedy in built[case.name], case.name
+    real = build_real(device, folder / "real")
+    different = []
+    for case in cases:
+        if case.path == "lean":
+            ours = [outcome(call) for call in case.calls(built[case.name], device)]
+            theirs = [outcome(call) for call in case.calls(real[case.name], device)]
+            different += [
+                f"{case.name}, call {i}: lean {a!r:.300}, real {b!r:.300}"
+                for i, (a, b) in enumerate(zip(ours, theirs, strict=True))
+                if a != b
+            ]
+    assert not different, "\n".join(different)
+
+
+def test_cpp_sources_do_the_same_by_both_headers(tmp_path: Path) -> None:
+    compare("cpu", tmp_path)
+
+
+@pytest.mark.gpu
+@pytest.mark.timeout(900)
+def test_cuda_sources_do_the_same_by_both_headers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "TORCH_CUDA_ARCH_LIST", toolchain.architecture(torch.cuda.get_device_capability())
+    )
+    compare("cuda", tmp_path)
+
+
+def test_nine_in_ten_accepted_sources_are_lean() -> None:
+    accepted = [case for cases in CORPUS.values() for case in cases if case.path != "rejected"]
+    assert len(accepted) >= 30
+    assert sum(case.path == "lean" for case in accepted) >= 0.9 * len(accepted)
