@@ -110,11 +110,9 @@ class Child:
     def kill(self, patience_s: float = 0.0) -> None:
         """End the child and everything it started, at the latest after `patience_s` seconds."""
         self._process.join(patience_s)
-        if self._process.pid is not None:
-            # The child leads a process group of its own once it serves; before that, it is alone.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
+        if self._process.pid is not None:
+            _kill_session(self._process.pid)
         self._process.join()
         self._conn.close()
 
@@ -135,6 +133,16 @@ class Child:
         return ChildFailed(
             Status.CRASHED, reason + (f"; it last said: {last}" if last else ""), False
         )
+
+
+def _kill_session(leader: int) -> None:
+    """Kill what is left of a session. Not a process group: ninja gives each compiler its own."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            # pid (name) state ppid group session ...; a name may hold anything but ends last.
+            session = int(stat.read_text().rpartition(")")[2].split()[3])
+            if session == leader:
+                os.kill(int(stat.parent.name), signal.SIGKILL)
 
 
 def _last_line(log: Path) -> str:

@@ -6,6 +6,7 @@ the call or the set-up, said in one sentence. 130: stopped by Ctrl-C.
 
 from __future__ import annotations
 
+import re
 import secrets
 import sys
 import tempfile
@@ -368,7 +369,7 @@ def _parse_baselines(text: str) -> list[str]:
 
 def _probe(device: str) -> dict[str, Any]:
     """What torch says of the device, asked in a child so that this process stays without a GPU."""
-    if device != "auto" and device.partition(":")[0] not in catalog.DEVICES:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise HarnessError(f"There is no device {device!r}. Choose auto, cuda, cuda:N or cpu.")
     with tempfile.TemporaryDirectory() as folder:
         child = Child("harness.environment", log=Path(folder) / "log")

@@ -8,6 +8,7 @@ what the store has and never runs a compiler. torch's load_inline does the build
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import hashlib
@@ -16,6 +17,7 @@ import importlib.util
 import inspect
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -118,8 +120,24 @@ def artifact_key(arguments: Arguments) -> str:
         "torch's CUDA": torch.version.cuda,
         "C++ ABI": torch.compiled_with_cxx11_abi(),
         "lean": lean.digest(),
+        "includes": _included(arguments),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _included(arguments: Arguments) -> dict[str, str]:
+    """Hashes of the user's own headers that the sources include, directly or through others."""
+    folders = [Path(folder) for folder in arguments.get("extra_include_paths") or []]
+    texts = [*arguments["cpp_sources"], *arguments["cuda_sources"]]
+    found: dict[str, str] = {}
+    while folders and texts:
+        for name in re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', texts.pop(), re.MULTILINE):
+            for path in (folder / name for folder in folders):
+                if str(path) not in found and path.is_file():
+                    content = path.read_bytes()
+                    found[str(path)] = hashlib.sha256(content).hexdigest()
+                    texts.append(content.decode(errors="replace"))
+    return found
 
 
 def _build(
@@ -243,15 +261,15 @@ def build(
 ) -> dict[str, Any]:
     """CHILD: build every extension that a kernel file asks for.
 
-    Extensions made at import are built by importing the file; a file that makes none there
-    has its ModelNew constructed, for those that call load_inline in the constructor.
+    Importing the file builds what it makes at import; if a function of it calls load_inline,
+    ModelNew is constructed as well.
     Returns the wall seconds and, per extension, its manifest and whether it is fresh.
     """
     start = time.monotonic()
     try:
         uses = install(Path(kernel), arch, compile_missing=True, rebuild=rebuild)
         module = load_module(Path(kernel))
-        if not uses:
+        if not uses or _loads_in_functions(Path(kernel)):
             module.ModelNew(*load_module(Path(problem), axes).get_init_inputs())
     except BuildFailed as error:
         raise RequestFailed(Status.BUILD_FAILED, str(error)) from error
@@ -261,6 +279,15 @@ def build(
         "seconds": time.monotonic() - start,
         "extensions": [{"fresh": use.fresh} | asdict(use.manifest) for use in uses],
     }
+
+
+def _loads_in_functions(file: Path) -> bool:
+    return any(
+        isinstance(node, ast.Call) and ast.unparse(node.func).endswith("load_inline")
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.Lambda)
+        for node in ast.walk(function)
+    )
 
 
 def make_handlers() -> Mapping[str, Handler]:

@@ -6,6 +6,7 @@ read back without unpickling anything but tensors and plain values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,9 @@ class Judge:
         try:
             output_value, inputs_after, devices = self._read(Path(output))
         except Exception as error:
-            reason = f"the output is not made of plain tensors ({str(error).splitlines()[0]})"
+            kind = re.search(r"GLOBAL ([\w.]+)", str(error))
+            what = f": it holds a {kind[1]}" if kind else ""
+            reason = f"the output is not made of plain tensors{what}"
             return _verdict(Status.WRONG_STRUCTURE, reason)
         try:
             if _changed(known.inputs, inputs_after):

@@ -6,6 +6,7 @@ becomes a row, and the row is on disk before the next one starts.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -246,7 +247,7 @@ class _Run:
         except _CaseFailed as failed:
             return failed.verdict, {}
         except ChildFailed as failed:
-            if not failed.alive:
+            if not failed.alive and kernel.name in self._workers:
                 self._workers.pop(kernel.name).kill()
             if failed.status is Status.TIMED_OUT:
                 self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
@@ -311,6 +312,7 @@ class _Run:
             if not failed.alive:
                 self._judge.kill()
                 self._judge = None
+                self._case_ready = None  # what it had prepared died with it
             status = failed.status if failed.status is Status.OUT_OF_MEMORY else Status.UNGRADABLE
             raise _CaseFailed(Verdict(status, f"reference: {failed.reason}")) from failed
 
@@ -375,8 +377,12 @@ class _Run:
                 self._arch,
                 log=self._logs / f"{kernel.name}.log",
             )
+            try:
+                self._ask(child, "load")
+            except BaseException:
+                child.kill()
+                raise
             self._workers[kernel.name] = child
-            self._ask(child, "load")
         return self._workers[kernel.name]
 
     def _ask(self, child: Child, request: str, **arguments: Any) -> Any:
@@ -391,7 +397,9 @@ class _Run:
         """Give the memory of a case back."""
         self._case_ready = None
         if self._judge is not None:
-            self._ask_judge("release", PREPARE_TIMEOUT_S)
+            # One that fails at this is replaced when it is next asked.
+            with contextlib.suppress(_CaseFailed):
+                self._ask_judge("release", PREPARE_TIMEOUT_S)
         for name in list(self._workers):
             try:
                 self._ask(self._workers[name], "release")

@@ -107,6 +107,11 @@ def _compare_leaf(path: str, output: Any, eager: Any, truth: Any) -> Comparison:
         if output == eager:
             return Comparison(None, "", 0.0, 0.0)
         return _problem(Status.WRONG_VALUES, f"{path} is {output!r}, eager's {eager!r}")
+    if output.layout != eager.layout:
+        return _problem(
+            Status.WRONG_STRUCTURE,
+            f"{path} has layout {output.layout}, eager's {eager.layout}",
+        )
     if output.shape != eager.shape:
         return _problem(
             Status.WRONG_SHAPE,
