@@ -93,7 +93,7 @@ _GENERIC = re.compile(
 def prelude(source: str, *, cuda: bool, binding: bool, implicit: bool, torch_errors: bool) -> str:
     """The lines that stand before `source`: which parts it needs, and torch's implicit includes.
 
-    binding: this is the file in which `load_inline` writes the Python binding.
+    binding: this is the file into which `load_inline` writes a Python binding.
     implicit: false if the caller asked for `no_implicit_headers`.
     torch_errors: false if the caller asked for no `with_pytorch_error_handling`.
     """
@@ -101,11 +101,11 @@ def prelude(source: str, *, cuda: bool, binding: bool, implicit: bool, torch_err
     if binding:
         needed += ["PYTHON"] + ([] if torch_errors else ["PLAIN_ERRORS"])
     lines = [f"#define LEAN_{name}" for name in dict.fromkeys(needed)]
+    # A source that names nothing of torch's, nor of what its headers bring, does without them.
+    if implicit and (binding or _TORCH.search(source)):
+        lines += ["#include <torch/types.h>" if cuda else "#include <torch/extension.h>"]
     if implicit and cuda:
-        types = ["#include <torch/types.h>"] if _TORCH.search(source) else []
-        lines += [*types, "#include <cuda.h>", "#include <cuda_runtime.h>"]
-    elif implicit:
-        lines += ["#include <torch/extension.h>"]
+        lines += ["#include <cuda.h>", "#include <cuda_runtime.h>"]
     return "\n".join(lines)
 
 
@@ -119,7 +119,13 @@ def prepare(arguments: Mapping[str, Any]) -> dict[str, Any]:
     cpp, cuda = arguments["cpp_sources"], arguments["cuda_sources"]
     prepared = dict(arguments)
     prepared["cpp_sources"] = [
-        prelude("\n".join(cpp), cuda=False, binding=True, implicit=implicit, torch_errors=errors),
+        prelude(
+            "\n".join(cpp),
+            cuda=False,
+            binding=bool(arguments["functions"]),
+            implicit=implicit,
+            torch_errors=errors,
+        ),
         *cpp,
     ]
     if cuda:

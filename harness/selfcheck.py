@@ -73,7 +73,7 @@ def build(
 
 def _sources(root: Path, device: str) -> list[Path]:
     problem = root / "kernels" / "gemm_swish_divide_clamp_tanh_clamp"
-    stems = {"cuda": ["seed", "elementwise"], "cpu": ["cpu_naive", "cpu_fused"]}[device]
+    stems = {"cuda": ["seed"], "cpu": ["cpu_naive", "cpu_fused"]}[device]
     return [*(problem / f"{stem}.py" for stem in stems), HEADER_FREE / f"header_free_{device}.py"]
 
 

@@ -23,7 +23,7 @@ static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "scale", nullptr, -1, me
 PyMODINIT_FUNC INIT(TORCH_EXTENSION_NAME)() { return PyModule_Create(&definition); }
 """
 
-module = load_inline(name="header_free_cpu", cpp_sources=CPP, no_implicit_headers=True)
+module = load_inline(name="header_free_cpu", cpp_sources=CPP)
 
 
 class ModelNew(nn.Module):

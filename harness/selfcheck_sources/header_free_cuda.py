@@ -40,9 +40,7 @@ static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "scale", nullptr, -1, me
 PyMODINIT_FUNC INIT(TORCH_EXTENSION_NAME)() { return PyModule_Create(&definition); }
 """
 
-module = load_inline(
-    name="header_free_cuda", cpp_sources=CPP, cuda_sources=CUDA, no_implicit_headers=True
-)
+module = load_inline(name="header_free_cuda", cpp_sources=CPP, cuda_sources=CUDA)
 
 
 class ModelNew(nn.Module):
