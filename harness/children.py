@@ -15,8 +15,10 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,9 @@ from typing import Any
 from harness.records import Status
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["torch", "harness.judge", "harness.worker"])
+_context.set_forkserver_preload(
+    ["torch", "torch.utils.cpp_extension", "harness.judge", "harness.worker"]
+)
 
 Handler = Callable[..., Any]
 
@@ -77,7 +81,8 @@ class Child:
         self._process = _context.Process(
             target=_serve, args=(theirs, log, module, args), daemon=True
         )
-        self._process.start()
+        with _uninterrupted():
+            self._process.start()
         theirs.close()
 
     def ask(self, request: str, timeout_s: float, **arguments: Any) -> Any:
@@ -135,6 +140,22 @@ class Child:
         )
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put a Ctrl-C off until the end: a child half started would print what became of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
+
+
 def _kill_session(leader: int) -> None:
     """Kill what is left of a session. Not a process group: ninja gives each compiler its own."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -156,6 +177,8 @@ def _last_line(log: Path) -> str:
 def _serve(conn: Connection, log: Path, module: str, args: tuple[Any, ...]) -> None:
     """A child's life: answer requests until the parent hangs up."""
     os.setsid()
+    # Let the server go when the parent does, even while this child hangs: it would wait for us.
+    os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
     with contextlib.suppress(OSError):
         # Die with the parent, even a killed one; and be what the system kills when memory ends.
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)

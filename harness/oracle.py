@@ -156,7 +156,10 @@ def forward(model: nn.Module, inputs: Sequence[Any], seed: int) -> Any:
 
 
 def pin_precision() -> None:
-    """Make float32 mean float32, in every process: TF32 is another contract."""
+    """Make a dtype mean itself, in every process: TF32 for float32 is another contract."""
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")
+    # Nor are sums over a split K in 16 bits, which cuBLAS takes at some sizes and not at others.
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False

@@ -1,11 +1,12 @@
 """Each row divided by its root mean square, then scaled by a learned weight.
 
-Limited by memory traffic: every element is read once and written once.
+Limited by memory traffic: every element is read once and written once. Written out rather than
+left to F.rms_norm: that answers a row holding an infinity with NaN or with zeros, depending on
+the row's length (seen on CUDA with torch 2.11), so it cannot say what is right.
 """
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 
 batch_size = 4096
 features = 4096
@@ -25,7 +26,9 @@ class Model(nn.Module):
 
     def forward(self, x):
         """x: (batch_size, features). Returns the same shape."""
-        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
+        return (wide * scale * self.weight).to(x.dtype)
 
 
 def get_inputs():

@@ -55,9 +55,12 @@ def test_every_cuda_kernel_is_right_at_odd_sizes_in_every_dtype(
 
 
 def test_every_bad_kernel_gets_its_status_on_a_gpu_too(tmp_path: Path) -> None:
-    elsewhere = {"import_hangs", "other_device"}  # slow, and SKIPPED on a CPU only
-    names = sorted({path.stem for path in BAD_KERNELS.glob("*.py")} - elsewhere)
-    options = ("--device", "cuda", "--timeout", 10)
+    # Without those that are slow, or for a CPU and therefore SKIPPED.
+    kernels = [catalog.read_kernel(path) for path in BAD_KERNELS.glob("*.py")]
+    names = sorted(
+        k.name for k in kernels if k.devices == catalog.DEVICES and k.name != "import_hangs"
+    )
+    options = ("--device", "cuda", "--dtype", "float32", "--timeout", 10)
     run = call_tiny([bad_kernel(name) for name in names], *options, out=tmp_path)
     found = dict(zip(run.rows["kernel"], run.rows["status"], strict=True))
     assert found == {name: promised(name) for name in names}
@@ -67,7 +70,8 @@ def test_every_bad_kernel_gets_its_status_on_a_gpu_too(tmp_path: Path) -> None:
 
 
 def check(kernels: list[Path], tmp_path: Path, *options: object) -> Run:
-    return call_tiny(kernels, "--device", "cuda", *options, out=tmp_path / "out", command="check")
+    options = ("--device", "cuda", "--dtype", "float32", *options)
+    return call_tiny(kernels, *options, out=tmp_path / "out", command="check")
 
 
 def test_a_device_error_costs_no_other_case_or_kernel(tmp_path: Path) -> None:
@@ -160,7 +164,7 @@ def test_a_cold_copy_is_no_faster_than_memory(
 
 def test_eager_is_as_fast_as_eager(tmp_path: Path) -> None:
     sizes = ("--sweep", "batch_size=1024", "--sweep", "in_features=out_features=2048")
-    options = ("--device", "cuda", *sizes)
+    options = ("--device", "cuda", "--dtype", "float32", *sizes)
     run = call_tiny([bad_kernel("control_exact")], *options, out=tmp_path)
     assert run.statuses == ["PASSED"]
     assert run.rows.loc[0, "speedup_vs_eager"] == pytest.approx(1, rel=0.05)

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from harness.records import Status
 from harness.validate import (
-    FROBENIUS_FACTOR,
     Comparison,
     compare,
-    floor,
+    frobenius_budget,
+    worst_budget,
 )
 
 NAN, INF = math.nan, math.inf
@@ -58,7 +58,7 @@ def test_the_budget_is_a_multiple_of_eagers_error(
     eager = (truth + eager_error).float()
     # Eager's error as float32 holds it, and the same in every element, so both norms agree.
     eager_error = (eager.double() - truth).max().item()
-    budget = FROBENIUS_FACTOR * eager_error + floor(torch.float32)
+    budget = frobenius_budget(eager_error, torch.float32)
     assert status((truth + fraction * budget).float(), eager, truth) is expected
 
 
@@ -68,15 +68,26 @@ def test_where_eager_is_exact_some_ulps_are_left(
     dtype: torch.dtype, fraction: float, expected: Status | None
 ) -> None:
     eager = torch.tensor([1.0, 0.0], dtype=dtype)
-    kernel = torch.tensor([1.0, fraction * floor(dtype)], dtype=dtype)
+    kernel = torch.tensor([1.0, fraction * frobenius_budget(0.0, dtype)], dtype=dtype)
     assert status(kernel, eager) is expected
+
+
+@pytest.mark.parametrize("fraction, expected", [(0.98, None), (1.02, Status.WRONG_VALUES)])
+def test_the_worst_element_has_a_budget_of_its_own(
+    fraction: float, expected: Status | None
+) -> None:
+    truth = torch.ones(1000, 1000, dtype=torch.float64)
+    eager = off_by(1e-4, truth.float())
+    eager_error = eager.double().max().item() - 1
+    wrong = off_by(fraction * worst_budget(eager_error, torch.float32), truth.float())
+    assert status(wrong, eager, truth) is expected
 
 
 def test_one_bad_element_cannot_hide_in_an_average() -> None:
     truth = torch.ones(1000, 1000, dtype=torch.float64)
     eager = truth.float()
     wrong = off_by(3e-5, eager)
-    assert (wrong.double() - truth).norm() / truth.norm() < floor(torch.float32)
+    assert (wrong.double() - truth).norm() / truth.norm() < frobenius_budget(0.0, torch.float32)
     found = judge(wrong, eager, truth)
     assert found.problem is Status.WRONG_VALUES
     assert "worst element" in found.reason and "[999, 999]" in found.reason
