@@ -71,9 +71,18 @@ def describe(facts: Mapping[str, Any], root: Path) -> dict[str, Any]:
         "nvcc": _first_line([str(find_nvcc()), "--version"], line=-1) if find_nvcc() else None,
         "host_compiler": _first_line([os.environ.get("CXX", "g++"), "--version"]),
         "tool": {"version": __version__, "revision": _revision(root)},
-        "argv": sys.argv[1:],
+        "argv": _argv(),
     }
     return record
+
+
+def _argv() -> list[str]:
+    """The command line without where results went: a place on one machine, and no matter here."""
+    given = sys.argv[1:]
+    while "--out" in given:
+        at = given.index("--out")
+        del given[at : at + 2]
+    return [argument for argument in given if not argument.startswith("--out=")]
 
 
 def _nvml(uuid: str) -> dict[str, Any]:
