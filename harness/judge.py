@@ -6,6 +6,7 @@ read back without unpickling anything but tensors and plain values.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ class Judge:
 
     def __init__(self, device: str, exchange: str) -> None:
         pin_precision()
+        # In this process: a pool of compilers would linger beside what is timed.
+        os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
         self._device = torch.device(device)
         self._exchange = Path(exchange)
         self._oracle: Oracle | None = None

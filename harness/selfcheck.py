@@ -113,7 +113,7 @@ def print_table(console: Console, rows: Sequence[Row]) -> None:
     table = Table(header_style="bold", box=None, padding=(0, 2))
     for name in ("source", "path", "plain", "ours", "ratio", "plain warm", "ours warm"):
         left = name in ("source", "path")
-        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+        table.add_column(name, justify="left" if left else "right", no_wrap=name == "source")
 
     def seconds(row: Row, name: str) -> str:
         return f"{row[name]:.3f} s" if row.get(name) is not None else ""

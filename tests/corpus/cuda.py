@@ -102,7 +102,8 @@ CASES = [
         "at_namespace",
         "#include <ATen/ATen.h>\n#include <cuda.h>\n",
         """at::Tensor f(at::Tensor x) {
-  AT_ASSERTM(x.is_cuda(), "x must be a CUDA tensor");
+  AT_ASSERTM(x.dim() > 0, "its message would name the file");
+  TORCH_CHECK(x.is_cuda(), "x must be a CUDA tensor");
   at::Tensor y = at::zeros(x.sizes(), x.options());
   const auto n = x.numel();
   @kernel@<<<(n + 255) / 256, 256>>>(x.data_ptr<float>(), y.data_ptr<float>(), n);
@@ -413,7 +414,7 @@ torch::Tensor positive(torch::Tensor x) {
         "torch::Tensor f(torch::Tensor x, std::vector<int64_t> shape, std::string mode);",
         lambda m, d: [
             lambda: m.f(torch.arange(6.0, device=d), [2, 3], "double"),
-            lambda: m.f(torch.arange(6.0, device=d), [2, 4], "double"),
+            lambda: m.f(torch.arange(6.0, device=d), [2, 2], "double"),
             lambda: m.f(torch.arange(6.0, device=d), [2, 3], "half"),
         ],
         ["f"],

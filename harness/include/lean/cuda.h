@@ -43,11 +43,22 @@ LEAN_WEAK void cuda_check_signed(int32_t, const char*, const char*, int32_t, boo
   torch_check_fail(function, file, line, text.c_str());
 }
 
+// For a function of the C interface that failed: it reports no more than that. A device that cannot
+// be used is the usual cause, and CUDA says again what is wrong with it.
+inline void cuda_need(int32_t failed, int device) {
+  if (__builtin_expect(!failed, 1)) return;
+  int usable = 0;
+  cudaError_t error = cudaGetDeviceCount(&usable);
+  if (error == cudaSuccess && device >= usable) error = cudaErrorInvalidDevice;
+  if (error != cudaSuccess) cuda_fail(error, LEAN_WHERE);
+  torch_check_fail(LEAN_WHERE, "a CUDA stream or device guard could not be had");
+}
+
 class CUDAStream {
  public:
   explicit CUDAStream(DeviceIndex device) : device_(device) {
     void* stream = nullptr;
-    aoti_torch_get_current_cuda_stream(device, &stream);
+    cuda_need(aoti_torch_get_current_cuda_stream(device, &stream), device);
     stream_ = static_cast<cudaStream_t>(stream);
   }
   cudaStream_t stream() const { return stream_; }
@@ -66,16 +77,21 @@ class CUDAStream {
   cudaStream_t stream_ = nullptr;
   DeviceIndex device_;
 };
+inline CUDAStream getCurrentCUDAStream(DeviceIndex device = -1) { return CUDAStream(device); }
 
 // Makes a device current for a scope.
 class CUDAGuard {
  public:
-  explicit CUDAGuard(DeviceIndex index) { aoti_torch_create_cuda_guard(index, &guard_); }
+  explicit CUDAGuard(DeviceIndex index) {
+    cuda_need(aoti_torch_create_cuda_guard(index, &guard_), index);
+  }
   explicit CUDAGuard(Device d) : CUDAGuard(index_of(d)) {}
   CUDAGuard(const CUDAGuard&) = delete;
   CUDAGuard& operator=(const CUDAGuard&) = delete;
   ~CUDAGuard() { aoti_torch_delete_cuda_guard(guard_); }
-  void set_index(DeviceIndex index) { aoti_torch_cuda_guard_set_index(guard_, index); }
+  void set_index(DeviceIndex index) {
+    cuda_need(aoti_torch_cuda_guard_set_index(guard_, index), index);
+  }
   void set_device(Device d) { set_index(index_of(d)); }
 
   static DeviceIndex index_of(Device d) {
@@ -105,10 +121,9 @@ class OptionalCUDAGuard {
   ~OptionalCUDAGuard() { reset(); }
   void set_device(Device d) { set_index(CUDAGuard::index_of(d)); }
   void set_index(DeviceIndex index) {
-    if (guard_)
-      aoti_torch_cuda_guard_set_index(guard_, index);
-    else
-      aoti_torch_create_cuda_guard(index, &guard_);
+    cuda_need(guard_ ? aoti_torch_cuda_guard_set_index(guard_, index)
+                     : aoti_torch_create_cuda_guard(index, &guard_),
+              index);
   }
   void reset() {
     if (guard_) aoti_torch_delete_cuda_guard(guard_);
@@ -122,7 +137,8 @@ class OptionalCUDAGuard {
 class CUDAStreamGuard {
  public:
   explicit CUDAStreamGuard(const CUDAStream& s) {
-    aoti_torch_create_cuda_stream_guard(s.stream(), s.device_index(), &guard_);
+    cuda_need(aoti_torch_create_cuda_stream_guard(s.stream(), s.device_index(), &guard_),
+              s.device_index());
   }
   CUDAStreamGuard(const CUDAStreamGuard&) = delete;
   CUDAStreamGuard& operator=(const CUDAStreamGuard&) = delete;
@@ -131,13 +147,5 @@ class CUDAStreamGuard {
  private:
   void* guard_ = nullptr;
 };
-
-DeviceIndex cuda_current_device() LEAN_SYMBOL("_ZN3c104cuda14current_deviceEv");
-DeviceIndex cuda_device_count() LEAN_SYMBOL("_ZN3c104cuda12device_countEv");
-void cuda_device_synchronize() LEAN_SYMBOL("_ZN3c104cuda18device_synchronizeEv");
-cudaDeviceProp* cuda_device_properties(DeviceIndex)
-    LEAN_SYMBOL("_ZN2at4cuda19getDevicePropertiesEa");
-cudaDeviceProp* cuda_current_properties()
-    LEAN_SYMBOL("_ZN2at4cuda26getCurrentDevicePropertiesEv");
 
 }  // namespace lean

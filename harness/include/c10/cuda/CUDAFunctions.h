@@ -1,8 +1,10 @@
 #pragma once
 #include <c10/cuda/CUDAException.h>
 
+// libc10_cuda's own, under their own names. Declared, never defined: a definition of ours would have
+// the same mangled name as the function that it means to call, and so would call itself.
 namespace c10::cuda {
-inline DeviceIndex current_device() { return lean::cuda_current_device(); }
-inline DeviceIndex device_count() noexcept { return lean::cuda_device_count(); }
-inline void device_synchronize() { lean::cuda_device_synchronize(); }
+DeviceIndex current_device();
+DeviceIndex device_count() noexcept;
+void device_synchronize();
 }  // namespace c10::cuda

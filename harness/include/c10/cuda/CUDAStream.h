@@ -3,5 +3,5 @@
 
 namespace c10::cuda {
 using lean::CUDAStream;
-inline CUDAStream getCurrentCUDAStream(DeviceIndex device = -1) { return CUDAStream(device); }
+using lean::getCurrentCUDAStream;
 }  // namespace c10::cuda
