@@ -48,18 +48,20 @@ def first_error(log: str) -> str:
     return f"{line} (remedy: add #include <{header}> to that source)" if header else line
 
 
-def missing_include(error: str) -> str:
-    """The header whose absence explains a diagnostic about an unknown name, or an empty string.
-
-    error: a diagnostic of g++ or nvcc, from either build.
-    """
-    unknown = re.search(
-        r'identifier "(?P<nvcc>\w+)" is undefined|has no member "(?P<member>\w+)"'
-        r"|\W(?P<gcc>\w+)\W (?:was not declared|is not a member|has not been declared"
-        r"|does not name)",
+def unknown_name(error: str) -> str:
+    """The name that a diagnostic of g++ or nvcc says it does not know, or an empty string."""
+    found = re.search(
+        r'identifier "(\w+)" is undefined|has no member "(\w+)"'
+        r"|\W(\w+)\W (?:was not declared|is not a member|has not been declared|does not name)"
+        r"|has no member named \W(\w+)",
         error,
     )
-    name = next((n for n in unknown.groups() if n), "") if unknown else ""
+    return next((name for name in found.groups() if name), "") if found else ""
+
+
+def missing_include(error: str) -> str:
+    """The header whose absence explains a diagnostic about an unknown name, or an empty string."""
+    name = unknown_name(error)
     return next((h for h, names in _HOMES.items() if name and re.fullmatch(names, name)), "")
 
 

@@ -88,6 +88,8 @@ def install(
             manifest = _build(original, arguments, key, file, rebuild)
         uses.append(Use(manifest, fresh))
         if manifest.failed:
+            if not fresh:
+                print(store.log(key))
             raise BuildFailed(manifest.failed)
         return _import(manifest.module, store.library(key, manifest))
 
@@ -165,10 +167,10 @@ def _build(
             module = f"ext_{key[:16]}_{path}"
             library, said, error = _attempt(load_inline, prepared, module, folder / path)
             log += f"== {path} headers ==\n{said}\n"
-            if not error:
+            if not error or (path == "lean" and lean.rejected_anyway(said, located)):
                 break
             if path == "lean":
-                why_full = diagnostics.first_error(said)
+                why_full = error
         print(log)
         if error and not diagnostics.is_final(said):
             raise BuildFailed(error)

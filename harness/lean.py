@@ -12,9 +12,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from harness import diagnostics, toolchain
 
 INCLUDE = Path(__file__).resolve().parent / "include"
 
@@ -173,6 +176,42 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
     if name := _borrowed_name([*arguments["cpp_sources"], *arguments["cuda_sources"]], include):
         return f"calls its own {name}(), a name that ATen's functions share"
     return ""
+
+
+def rejected_anyway(log: str, arguments: Mapping[str, Any]) -> bool:
+    """Would the real headers reject these sources as well? True only where that is certain.
+
+    log: the compilers' output with the lean headers. It saves a minute on the commonest mistakes:
+    an include that is missing, where our headers mirror all that are there; and a misspelt name,
+    one that no header of torch's, CUDA's or the system's mentions.
+    """
+    error = diagnostics.first_error(log)
+    name = diagnostics.unknown_name(error)
+    if not name:
+        return False
+    text = "\n".join([*arguments["cpp_sources"], *arguments["cuda_sources"]])
+    torch_headers = re.findall(r'#\s*include\s*[<"]((?:torch|ATen|c10)/[^>"]+)', text)
+    mirrored = all((INCLUDE / header).exists() for header in torch_headers)
+    return (mirrored and bool(diagnostics.missing_include(error))) or not _mentioned(name)
+
+
+def _mentioned(name: str) -> bool:
+    """Does any header that a source might include contain this word?"""
+    from torch.utils import cpp_extension
+
+    folders = [*cpp_extension.include_paths(), "/usr/include", "/usr/local/include"]
+    if nvcc := toolchain.find_nvcc():
+        folders.append(str(nvcc.parent.parent / "include"))
+    command = [
+        "grep",
+        "--recursive",
+        "--quiet",
+        "--word-regexp",
+        "--fixed-strings",
+        "--no-messages",
+    ]
+    found = subprocess.run([*command, name, *folders], check=False)
+    return found.returncode != 1  # not found; anything else, such as no grep, proves nothing
 
 
 def _borrowed_name(sources: Sequence[str], torch_include: Path) -> str:

@@ -94,13 +94,13 @@ def building(key: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def put(key: str, manifest: Manifest, library: Path | None, log: str) -> None:
+def put(key: str, manifest: Manifest, library: Path | None, output: str) -> None:
     """Move a finished build to its place; call while inside `building(key)`."""
     done = root() / "building" / key / "done"
     done.mkdir()
     if library is not None:
         library.rename(done / f"{manifest.module}.so")
-    (done / LOG).write_text(log)
+    (done / LOG).write_text(output)
     (done / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
     shutil.rmtree(root() / key, ignore_errors=True)  # a remembered failure, on a rebuild
     done.rename(root() / key)
@@ -110,6 +110,14 @@ def put(key: str, manifest: Manifest, library: Path | None, log: str) -> None:
 def library(key: str, manifest: Manifest) -> Path:
     """The extension's file."""
     return root() / key / f"{manifest.module}.so"
+
+
+def log(key: str) -> str:
+    """The commands and the compilers' output of a build."""
+    try:
+        return (root() / key / LOG).read_text()
+    except OSError:
+        return ""
 
 
 def forget(key: str) -> None:

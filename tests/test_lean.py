@@ -167,6 +167,32 @@ def test_cuda_sources_do_the_same_by_both_headers(
     compare("cuda", tmp_path)
 
 
+GUARDED = "#include <torch/extension.h>\n#include <c10/cuda/CUDAStream.h>\n"
+
+
+@pytest.mark.parametrize(
+    "log, source, certain",
+    [
+        ("k.py:9:1: error: 'no_such_name_anywhere' was not declared in this scope", "", True),
+        # torch has it, the lean headers do not: only the real ones can tell.
+        ('k.cu(9): error: class "at::Tensor" has no member "packed_accessor32"', "", False),
+        ('k.cu(9): error: identifier "C10_CUDA_CHECK" is undefined', GUARDED, True),
+        # A header of torch's that we do not mirror might bring it.
+        (
+            'k.cu(9): error: identifier "C10_CUDA_CHECK" is undefined',
+            "#include <ATen/native/cuda/Loops.cuh>\n",
+            False,
+        ),
+        ('k.cu(9): error: expected a ";"', "", False),
+    ],
+)
+def test_only_a_certain_rejection_spares_the_real_headers(
+    log: str, source: str, certain: bool
+) -> None:
+    said = {"cpp_sources": [source], "cuda_sources": []}
+    assert lean.rejected_anyway(log, said) is certain
+
+
 def test_nine_in_ten_accepted_sources_are_lean() -> None:
     accepted = [case for cases in CORPUS.values() for case in cases if case.path != "rejected"]
     assert len(accepted) >= 30
