@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _ERROR = re.compile(
-    r"(?i)\b(?:fatal )?error\b ?[:#]|undefined reference|undefined symbol|ptxas fatal"
+    r"(?i)\b(?:fatal )?error\b\s*[:#]|undefined reference|undefined symbol|ptxas fatal"
 )
 
 _PASSING = (
