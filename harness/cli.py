@@ -10,7 +10,7 @@ import re
 import secrets
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from harness import (
     diagnostics,
     environment,
     plots,
+    prebuild,
     results,
     runner,
     selfcheck,
@@ -51,6 +52,7 @@ from harness.options import (
     TimeoutOption,
     examples,
 )
+from harness.plan import FULL, QUICK, Plan
 from harness.progress import Progress, print_summary
 from harness.records import BASELINES, HarnessError, Kernel, Problem, Result
 
@@ -195,7 +197,7 @@ def build(
     toolchain.prepare_environment()
     facts = _probe("auto")
     if arch is None:
-        device, capability = facts["device"], facts.get("capability")
+        device, capability = facts["device"], _capability(facts)
     elif facts["cuda"] is None:
         raise HarnessError(
             "This torch is built without CUDA, so CUDA kernels cannot be linked against it: "
@@ -211,23 +213,23 @@ def build(
         )
     toolchain.check(device)
     cases = catalog.expand_cases(found, device, DEFAULT_DTYPES[device].split(","), [])
-    plan = runner.Plan(
+    plan = Plan(
         problem=found,
         kernels=wanted,
         cases=cases,
         baselines=[],
         device=device,
-        capability=tuple(capability) if capability else None,
-        effort=runner.QUICK[device],
+        capability=capability,
+        effort=QUICK[device],
         seed=0,
         timeout_s=60,
-        arch=arch,
+        arch=arch or _architecture(facts),
         rebuild=rebuild,
     )
     logs = store.root() / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     with Progress(console, wanted, cases) as progress:
-        builds = runner.build(plan, logs, progress)
+        builds = prebuild.build_all(plan, logs, progress)
     for name, built in builds.items():
         for resource in built.resources:
             console.print(f"  {name}: {escape(diagnostics.summary(resource))}", soft_wrap=True)
@@ -308,14 +310,15 @@ def _run(
         toolchain.check(kind)
     cases = catalog.expand_cases(problem, facts["device"], dtypes, sweep or [], quick)
     seed = secrets.randbits(32) if seed is None else seed
-    plan = runner.Plan(
+    plan = Plan(
         problem=problem,
         kernels=kernels,
         cases=cases,
         baselines=baselines,
         device=facts["device"],
-        capability=tuple(facts["capability"]) if "capability" in facts else None,
-        effort=(runner.QUICK if quick else runner.FULL)[kind],
+        capability=_capability(facts),
+        arch=_architecture(facts),
+        effort=(QUICK if quick else FULL)[kind],
         seed=seed,
         timeout_s=timeout_s,
         judge_only=judge_only,
@@ -323,7 +326,7 @@ def _run(
     )
     folder = results.create_folder(out, problem.name, kind)
     writer = results.Writer(folder, list(problem.axes), baselines)
-    record = environment.describe(facts, ROOT) | {"seed": seed}
+    record = environment.describe(facts, ROOT)
     results.write_environment(folder, record)
     console.print(
         f"[bold]{problem.name}[/] on {record['device_name']}: {len(kernels)} kernels × "
@@ -342,10 +345,22 @@ def _run(
             soft_wrap=True,
         )
         return 130
+    finally:
+        # Not before the end: until then, no kernel is to know what its inputs will be.
+        results.write_environment(folder, record | {"seed": seed})
     if not judge_only:
         plots.plot_all(folder)
     print_summary(console, rows, folder)
     return _exit_code(rows, kind)
+
+
+def _capability(facts: Mapping[str, Any]) -> tuple[int, int] | None:
+    return tuple(facts["capability"]) if "capability" in facts else None
+
+
+def _architecture(facts: Mapping[str, Any]) -> str | None:
+    capability = _capability(facts)
+    return toolchain.architecture(capability) if capability else None
 
 
 def _exit_code(rows: Sequence[Result], kind: str) -> int:

@@ -10,22 +10,20 @@ import contextlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from harness import stats, toolchain
+from harness import stats
 from harness.catalog import unsupported
 from harness.children import Child, ChildFailed
+from harness.plan import Plan, Report
+from harness.prebuild import build_all
 from harness.records import (
     TIMED,
     Build,
     Case,
     Kernel,
-    Problem,
     Result,
     Status,
     Timing,
@@ -33,66 +31,8 @@ from harness.records import (
 )
 from harness.results import Writer
 
-BUILD_TIMEOUT_S = 900.0
 PREPARE_TIMEOUT_S = 600.0
 """For making a case's truth, and for compiling a baseline."""
-
-_BUILD_MEMORY_BYTES = 3 << 30
-"""What one nvcc with PyTorch's headers takes at its peak."""
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How long to measure. Every subject gets `blocks` blocks, in alternating order."""
-
-    blocks: int
-    block_us: float
-    """A block holds about as many samples of the slowest subject as fit in this time."""
-    min_samples: int
-    max_samples: int
-    warm_up_s: float
-
-
-FULL = {
-    "cuda": Effort(blocks=10, block_us=20_000, min_samples=4, max_samples=20, warm_up_s=0.05),
-    "cpu": Effort(blocks=10, block_us=40_000, min_samples=3, max_samples=20, warm_up_s=0.1),
-}
-QUICK = {
-    "cuda": Effort(blocks=4, block_us=10_000, min_samples=3, max_samples=10, warm_up_s=0.02),
-    "cpu": Effort(blocks=4, block_us=20_000, min_samples=3, max_samples=10, warm_up_s=0.05),
-}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that a run needs to know."""
-
-    problem: Problem
-    kernels: Sequence[Kernel]
-    cases: Sequence[Case]
-    baselines: Sequence[str]
-    device: str
-    capability: tuple[int, int] | None
-    effort: Effort
-    seed: int
-    """Secret while the run lasts; every case's inputs derive from it."""
-    timeout_s: float
-    """For one request to a worker."""
-    judge_only: bool = False
-    arch: str | None = None
-    """What CUDA kernels are built for; by default the present GPU's own."""
-    rebuild: bool = False
-    """Build even what the store has, remembered failures included."""
-
-
-class Report(Protocol):
-    """What the command line shows while the run goes on."""
-
-    def step(self, text: str) -> None: ...
-    def built(self, kernel: Kernel, build: Build) -> None: ...
-    def baseline(self, case: Case, name: str, rough_us: float) -> None: ...
-    def note(self, text: str) -> None: ...
-    def row(self, result: Result) -> None: ...
 
 
 def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
@@ -102,7 +42,7 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
     exchange = Path(tempfile.mkdtemp(prefix="kernel-bench-", dir=_roomiest_memory_folder()))
     run_ = _Run(plan, exchange, logs, report)
     try:
-        run_.build_all()
+        run_.builds = build_all(plan, logs, report)
         for index, case in enumerate(plan.cases):
             for kernel in plan.kernels:
                 report.step(f"{kernel.name}  {case}")
@@ -113,13 +53,6 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
     finally:
         run_.close()
         shutil.rmtree(exchange, ignore_errors=True)
-
-
-def build(plan: Plan, logs: Path, report: Report) -> dict[str, Build]:
-    """Build the plan's kernels and nothing else; kernel name -> how that went."""
-    run_ = _Run(plan, logs, logs, report)
-    run_.build_all()
-    return run_.builds
 
 
 def _roomiest_memory_folder() -> str | None:
@@ -146,9 +79,6 @@ class _Run:
         self._exchange = exchange
         self._logs = logs
         self._report = report
-        self._arch = plan.arch or (
-            toolchain.architecture(plan.capability) if plan.capability else None
-        )
         self.builds: dict[str, Build] = {}
         self._judge: Child | None = None
         self._workers: dict[str, Child] = {}
@@ -156,56 +86,6 @@ class _Run:
         """Kernel name -> why the rest of its cases are not tried."""
         self._case_ready: tuple[list[str], dict[str, float]] | _CaseFailed | None = None
         """Of the case at hand: the trials' names and the baselines' rough times."""
-
-    # Building
-
-    def build_all(self) -> None:
-        """Build every kernel that has a case to run, as many at once as the machine carries."""
-        plan = self._plan
-        wanted = [
-            (kernel, case)
-            for kernel in plan.kernels
-            if (case := next((c for c in plan.cases if not self._unsupported(kernel, c)), None))
-        ]
-        if not wanted:
-            return
-        self._report.step(f"building {len(wanted)} kernel{'s'[: len(wanted) > 1]}")
-        jobs = max(1, min(os.cpu_count() or 1, _available_bytes() // _BUILD_MEMORY_BYTES))
-        builders: list[Child] = []
-        with ThreadPoolExecutor(jobs) as pool:
-            try:
-                futures = {pool.submit(self._build, k, c, builders): k for k, c in wanted}
-                for future in as_completed(futures):
-                    kernel = futures[future]
-                    self.builds[kernel.name] = future.result()
-                    self._report.built(kernel, future.result())
-            except BaseException:  # Ctrl-C above all: leave no compiler running
-                pool.shutdown(wait=False, cancel_futures=True)
-                for child in builders:
-                    child.kill()
-                raise
-
-    def _build(self, kernel: Kernel, case: Case, builders: list[Child]) -> Build:
-        log = self._logs / f"build-{kernel.name}.log"
-        start = time.monotonic()
-        child = Child("harness.jit", log=log)
-        builders.append(child)
-        try:
-            answer = child.ask(
-                "build",
-                BUILD_TIMEOUT_S,
-                kernel=str(kernel.path),
-                problem=str(self._plan.problem.path),
-                axes=dict(case.axes),
-                arch=self._arch,
-                rebuild=self._plan.rebuild,
-            )
-            return _build_record(answer)
-        except ChildFailed as failed:
-            where = f" (whole output: logs/{log.name})"
-            return Build(time.monotonic() - start, failed.status, failed.reason + where)
-        finally:
-            child.kill()
 
     # One row
 
@@ -374,7 +254,7 @@ class _Run:
                 "harness.worker",
                 str(kernel.path),
                 self._plan.device,
-                self._arch,
+                self._plan.arch,
                 log=self._logs / f"{kernel.name}.log",
             )
             try:
@@ -413,24 +293,3 @@ class _Run:
             child.hang_up()
         for child in children:
             child.kill(patience_s=3)
-
-
-def _build_record(answer: Mapping[str, Any]) -> Build:
-    extensions = answer["extensions"]
-    paths = [e["path"] if e["fresh"] else "cached" for e in extensions]
-    return Build(
-        seconds=answer["seconds"],
-        path=next((path for path in ("full", "lean", "cached") if path in paths), None),
-        why_full="; ".join(e["why_full"] for e in extensions if e["why_full"]),
-        resources=tuple(r for e in extensions for r in e["resources"]),
-    )
-
-
-def _available_bytes() -> int:
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return _BUILD_MEMORY_BYTES

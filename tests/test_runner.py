@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness import runner
+from harness import prebuild, runner
 from harness.children import ChildFailed
+from harness.plan import Effort, Plan
 from harness.records import Build, Case, Kernel, Problem, Result, Status
-from harness.runner import Effort, Plan
 
 Answer = Any
 """What a pretended child returns, or raises if it is an exception."""
@@ -127,9 +127,10 @@ class Notes:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage()
-    monkeypatch.setattr(
-        runner, "Child", lambda module, *args, log: FakeChild(stage, module, *args, log=log)
-    )
+    for module in (prebuild, runner):
+        monkeypatch.setattr(
+            module, "Child", lambda module, *args, log: FakeChild(stage, module, *args, log=log)
+        )
     return stage
 
 
