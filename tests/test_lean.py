@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import types
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -122,6 +123,27 @@ def freeze(value: Any) -> Any:
     return type(value).__name__, repr(value)
 
 
+def symbols(library: Path) -> set[str]:
+    """The dynamic symbols of torch's namespaces that a library defines."""
+    said = subprocess.run(
+        ["nm", "--dynamic", "--defined-only", library], capture_output=True, text=True, check=True
+    )
+    names = {line.split()[-1].partition("@")[0] for line in said.stdout.splitlines() if line}
+    return {name for name in names if re.match(r"_ZNK?(2at|3c10|5torch)", name)}
+
+
+def assert_nothing_of_torchs_is_redefined(folder: Path) -> None:
+    """A stand-in that defined what it means to call would call itself."""
+    exported: set[str] = set()
+    for name in ("c10", "c10_cuda", "torch_cpu", "torch_cuda", "torch_python"):
+        library = Path(torch.__file__).parent / "lib" / f"lib{name}.so"
+        if library.exists():
+            exported |= symbols(library)
+    for library in folder.glob("*/*.so"):
+        both = symbols(library) & exported
+        assert not both, f"{library.stem} defines {both}"
+
+
 def compare(device: str, folder: Path) -> None:
     """Build the whole corpus both ways and compare every outcome."""
     toolchain.prepare_environment()
@@ -135,6 +157,7 @@ def compare(device: str, folder: Path) -> None:
         if isinstance(built[case.name], str) == (case.path == "lean")
     }
     assert not wrong_path, f"lean where it must not be, or not lean: {wrong_path}"
+    assert_nothing_of_torchs_is_redefined(folder / "lean")
     for case in cases:
         if case.remedy:
             assert case.remedy in built[case.name], case.name

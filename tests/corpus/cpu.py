@@ -221,7 +221,7 @@ torch::Tensor scale(torch::Tensor x) { x.mul_(2.0); x.add_(1); x *= 3; x += x; r
 #include <torch/extension.h>
 std::vector<torch::Tensor> math(torch::Tensor a, torch::Tensor b) {
   return {a + b, a - b, a * b, a / b, a + 1, a - 0.5, a * 2, a / 3, 2 * a, 1.5 + a, -a,
-          torch::matmul(a, b.t()), torch::mm(a, b.t()), a.sum(0), a.sum({0, 1}), a.mean(),
+          torch::matmul(a, b.t()), torch::mm(a, b.t()), a.sum(0), a.sum({1, 0}), a.mean(),
           a.mean({1}, true), a.sum(), a.max(), a.min(), a.amax({1}), a.exp(), torch::sigmoid(a),
           torch::tanh(a), torch::relu(a), a.abs().sqrt(), a.softmax(-1), torch::softmax(a, 0),
           a.pow(2), torch::add(a, b, 2), torch::addmm(a, a, a.t().matmul(b)),

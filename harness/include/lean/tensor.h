@@ -199,6 +199,12 @@ LEAN_ELEMENT(c10::BFloat16, BFloat16, "N3c108BFloat16E")
 #endif
 #undef LEAN_ELEMENT
 
+// Dimensions by name are not ours to offer, but before torch 2.13 they make `x.sum({0, 1})` ambiguous
+// (a null pointer and a length), so such a call is left to the real headers.
+class Dimname {
+  Dimname();
+};
+
 // What Tensor::type() returns; like the real one it is no ScalarType, so AT_DISPATCH refuses it.
 class DeprecatedTypeProperties {
  public:
@@ -374,10 +380,12 @@ class Tensor {
   Tensor sum(IntArrayRef dims, bool keep = false, op::Type t = {}) const {
     return from(op::sum_dim, handle(), Maybe<IntArrayRef>(dims), keep, t);
   }
+  Tensor sum(ArrayRef<Dimname> dims, bool keep = false, op::Type t = {}) const = delete;
   Tensor mean(op::Type t = {}) const { return from(op::mean, handle(), t); }
   Tensor mean(IntArrayRef dims, bool keep = false, op::Type t = {}) const {
     return from(op::mean_dim, handle(), Maybe<IntArrayRef>(dims), keep, t);
   }
+  Tensor mean(ArrayRef<Dimname> dims, bool keep = false, op::Type t = {}) const = delete;
   Tensor max() const { return from(op::max, handle()); }
   Tensor min() const { return from(op::min, handle()); }
   Tensor amax(IntArrayRef dims = {}, bool keep = false) const {
