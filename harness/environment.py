@@ -15,7 +15,7 @@ from harness import __version__
 from harness.children import Handler
 from harness.toolchain import find_nvcc
 
-_PACKAGES = ("torch", "triton", "ninja", "numpy", "pandas", "matplotlib")
+_PACKAGES = ("triton", "ninja", "numpy", "pandas", "matplotlib")
 
 
 def device_facts(device: str) -> dict[str, Any]:
@@ -35,6 +35,7 @@ def device_facts(device: str) -> dict[str, Any]:
             "available": True,
             "device_name": _cpu_name(),
             "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
             "cuda": torch.version.cuda,
         }
     count = torch.cuda.device_count()
@@ -50,6 +51,7 @@ def device_facts(device: str) -> dict[str, Any]:
         "multiprocessors": properties.multi_processor_count,
         "memory_bytes": properties.total_memory,
         "l2_bytes": properties.L2_cache_size,
+        "torch": torch.__version__,
         "cuda": torch.version.cuda,
     }
 
@@ -67,7 +69,7 @@ def describe(facts: Mapping[str, Any], root: Path) -> dict[str, Any]:
             "load_average": list(os.getloadavg()),
         },
         "python": platform.python_version(),
-        "packages": {name: _package(name) for name in _PACKAGES},
+        "packages": {"torch": facts.get("torch")} | {name: _package(name) for name in _PACKAGES},
         "nvcc": _first_line([str(find_nvcc()), "--version"], line=-1) if find_nvcc() else None,
         "host_compiler": _first_line([os.environ.get("CXX", "g++"), "--version"]),
         "tool": {"version": __version__, "revision": _revision(root)},

@@ -126,7 +126,7 @@ def print_summary(console: Console, rows: Sequence[Result], folder: Path) -> Non
     for row in rows:
         by_kernel[row.kernel].append(row)
     names = [name for name in BASELINES if any(name in row.baselines for row in rows)]
-    table = Table(title=None, header_style="bold", box=None, padding=(0, 2))
+    table = Table(header_style="bold", box=None, padding=(0, 1))
     table.add_column("kernel", no_wrap=True)
     table.add_column("passed", justify="right", no_wrap=True)
     for name in names:

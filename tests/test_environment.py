@@ -75,4 +75,4 @@ def test_a_package_or_tool_that_is_missing_is_none(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(environment, "_PACKAGES", ("no-such-package",))
     record = environment.describe({}, ROOT)
     assert record["host_compiler"] is None
-    assert record["packages"] == {"no-such-package": None}
+    assert record["packages"] == {"torch": None, "no-such-package": None}
