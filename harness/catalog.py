@@ -92,17 +92,17 @@ def read_problem(path: Path) -> Problem:
                 "functions get_inputs() and get_init_inputs()."
             )
     literals = _literals(tree, path, facts=("SWEEP", "FAMILIES"))
-    families = literals.get("FAMILIES")
-    for family in families or ():
-        if family not in FAMILIES:
-            raise HarnessError(f"{path}: FAMILIES names {family!r}. {suggest(family, FAMILIES)}")
+    families = _names(literals, "FAMILIES", FAMILIES, path)
     axes = {
         name: value
         for name, value in literals.items()
         if name.islower() and isinstance(value, int | float | str)
     }
-    sweep = {device: tuple(items) for device, items in literals.get("SWEEP", {}).items()}
-    return Problem(path.stem, path.resolve(), axes, sweep, tuple(families) if families else None)
+    sweep = {
+        device: (items,) if isinstance(items, str) else tuple(items)
+        for device, items in dict(literals.get("SWEEP", {})).items()
+    }
+    return Problem(path.stem, path.resolve(), axes, sweep, families)
 
 
 def read_kernel(path: Path) -> Kernel:
@@ -128,15 +128,42 @@ def read_kernel(path: Path) -> Kernel:
     if requires is not None:
         _check_expression(requires, path)
     capability = facts.get("MIN_CAPABILITY")
+    if capability is not None and not (
+        isinstance(capability, tuple) and [type(part) for part in capability] == [int, int]
+    ):
+        raise HarnessError(
+            f"{path}: MIN_CAPABILITY is {capability!r}: write it as two numbers, (9, 0)."
+        )
     return Kernel(
         name=path.stem,
         path=path.resolve(),
-        devices=tuple(facts.get("DEVICES") or _guess_devices(tree)),
-        dtypes=tuple(facts["DTYPES"]) if facts.get("DTYPES") else None,
-        min_capability=tuple(capability) if capability else None,
+        devices=_names(facts, "DEVICES", DEVICES, path) or _guess_devices(tree),
+        dtypes=_names(facts, "DTYPES", DTYPES, path),
+        min_capability=capability,
         requires=requires,
         known_defect=Status(defect) if defect else None,
     )
+
+
+def _names(
+    facts: Mapping[str, Any], fact: str, known: Sequence[str], path: Path
+) -> tuple[str, ...] | None:
+    """A fact that is a tuple of known names; one name alone will do."""
+    value = facts.get(fact)
+    if value is None:
+        return None
+    names = (value,) if isinstance(value, str) else tuple(value) if _is_list(value) else (value,)
+    for name in names:
+        if name not in known:
+            raise HarnessError(
+                f"{path}: {fact} names {name!r}. {suggest(str(name), known)} "
+                f"There are {', '.join(known)}."
+            )
+    return names
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def unsupported(
@@ -327,6 +354,8 @@ _EXPRESSION_NODES = (
 
 def _check_expression(text: str, path: Path) -> None:
     """Allow arithmetic and comparisons of axes only: the parent runs nothing else of a kernel's."""
+    if not isinstance(text, str):
+        raise HarnessError(f"{path}: REQUIRES is {text!r}: write the condition as a string.")
     try:
         nodes = list(ast.walk(ast.parse(text, mode="eval")))
     except SyntaxError as error:

@@ -94,11 +94,15 @@ class Child:
         message = json.dumps({"request": request, "arguments": arguments}).encode()
         try:
             self._conn.send_bytes(message)
-            if not wait([self._conn, self._process.sentinel], timeout_s):
+            ready = wait([self._conn, self._process.sentinel], timeout_s)
+            if not ready:
                 self.kill()
                 raise ChildFailed(
                     Status.TIMED_OUT, f"no answer to {request!r} within {timeout_s:g} s", False
                 )
+            # A dead child's pipe may stay open: whatever it forked has it too.
+            if self._conn not in ready and not self._conn.poll(0):
+                raise EOFError
             reply = json.loads(self._conn.recv_bytes())
         except (EOFError, OSError, ValueError):
             raise self._died(request) from None

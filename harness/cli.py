@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -66,19 +67,28 @@ app = typer.Typer(
     rich_markup_mode="rich",
     no_args_is_help=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Compile inline-CUDA kernels, judge them against eager PyTorch, and time them.\n\n"
     "Without a command, [bold]run[/bold] is meant.",
-    epilog="Exit code: 0 all kernels that ran are right, 1 one is not, 2 a usage error.",
+    epilog="Exit code: 0 all kernels that ran are right, 1 one is not, 2 a usage error, "
+    "130 stopped by Ctrl-C.",
 )
 console = Console(highlight=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # As Ctrl-C does it: children ended, shared memory given back, results kept.
+        signal.signal(number, signal.default_int_handler)
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or (given[0] not in COMMANDS and given[0] != "--help"):
+    if not given or (given[0].startswith("-") and given[0] not in ("--help", "-h")):
         given.insert(0, "run")
     try:
+        if given[0] not in COMMANDS and not given[0].startswith("-"):
+            raise HarnessError(
+                f"There is no command {given[0]!r}. {catalog.suggest(given[0], COMMANDS)}"
+            )
         code = app(given, standalone_mode=False, prog_name="run_bench.py")
     except typer.Exit as stop:
         return stop.exit_code
@@ -91,7 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Usage errors of click, which typer may bring along under a name of its own.
         if not hasattr(error, "format_message"):
             raise
-        _say_error(f"{error.format_message()} `run_bench.py {given[0]} --help` shows how.")
+        _say_error(
+            f"{error.format_message().rstrip('.')}. `run_bench.py {given[0]} --help` shows how."
+        )
         return 2
     return int(code or 0)
 
@@ -329,8 +341,8 @@ def _run(
     record = environment.describe(facts, ROOT)
     results.write_environment(folder, record)
     console.print(
-        f"[bold]{problem.name}[/] on {record['device_name']}: {len(kernels)} kernels × "
-        f"{len(cases)} cases → {folder}",
+        f"[bold]{problem.name}[/] on {record['device_name']}: {_count(kernels, 'kernel')} × "
+        f"{_count(cases, 'case')} → {folder}",
         soft_wrap=True,
     )
     progress = Progress(console, kernels, cases)
@@ -352,6 +364,10 @@ def _run(
         plots.plot_all(folder)
     print_summary(console, rows, folder)
     return _exit_code(rows, kind)
+
+
+def _count(things: Sequence[object], name: str) -> str:
+    return f"{len(things)} {name}{'s'[: len(things) != 1]}"
 
 
 def _capability(facts: Mapping[str, Any]) -> tuple[int, int] | None:

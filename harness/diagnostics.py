@@ -59,6 +59,12 @@ def unknown_name(error: str) -> str:
     return next((name for name in found.groups() if name), "") if found else ""
 
 
+def is_punctuation(error: str) -> bool:
+    """Does a diagnostic of g++ or nvcc only miss a semicolon, a bracket or a brace?"""
+    quote = "[\"'‘’]"
+    return bool(re.search(f"error: expected (?:a |{quote},{quote} or )?{quote}[;)}}\\]]", error))
+
+
 def missing_include(error: str) -> str:
     """The header whose absence explains a diagnostic about an unknown name, or an empty string."""
     name = unknown_name(error)

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness import __version__
 from harness.children import Handler
-from harness.toolchain import find_nvcc
+from harness.toolchain import find_nvcc, host_compiler
 
 _PACKAGES = ("triton", "ninja", "numpy", "pandas", "matplotlib")
 
@@ -71,7 +71,7 @@ def describe(facts: Mapping[str, Any], root: Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {"torch": facts.get("torch")} | {name: _package(name) for name in _PACKAGES},
         "nvcc": _first_line([str(find_nvcc()), "--version"], line=-1) if find_nvcc() else None,
-        "host_compiler": _first_line([os.environ.get("CXX", "g++"), "--version"]),
+        "host_compiler": _first_line([host_compiler(), "--version"]),
         "tool": {"version": __version__, "revision": _revision(root)},
         "argv": _argv(),
     }

@@ -77,6 +77,9 @@ def install(
         arguments = _normalised(bound.arguments)
         key = artifact_key(arguments)
         manifest = None if rebuild else store.find(key)
+        if manifest and manifest.failed and manifest.places != _places(arguments, file):
+            manifest = None  # the message would point to where the source used to be
+            store.forget(key)
         fresh = manifest is None
         if manifest is None:
             if not compile_missing:
@@ -181,6 +184,7 @@ def _build(
             path=path,
             why_full="" if path == "lean" else why_full,
             failed=error,
+            places=_places(arguments, file),
             resources=diagnostics.resources(said),
             arch=os.environ.get("TORCH_CUDA_ARCH_LIST") if arguments["cuda_sources"] else None,
         )
@@ -213,19 +217,27 @@ def _attempt(
     return folder / f"{module}.so", said, error
 
 
-def _located(arguments: Arguments, file: Path) -> Arguments:
-    """Sources that tell the compiler where in the kernel's own file they stand, where they do."""
+def _places(arguments: Arguments, file: Path) -> list[str]:
+    """For every source, the `#line` that says where in the kernel's own file it stands.
+
+    Empty for a source that does not stand there as it is: put together at run time, or written
+    with escapes.
+    """
     text = file.read_text(encoding="utf-8")
 
-    def located(source: str) -> str:
+    def place(source: str) -> str:
         at = text.find(source) if source.strip() else -1
-        if at < 0:
-            return source  # put together at run time, or written with escapes
-        return f'#line {text.count(chr(10), 0, at) + 1} "{file}"\n{source}'
+        return f'#line {text.count(chr(10), 0, at) + 1} "{file}"' if at >= 0 else ""
 
+    return [place(source) for source in [*arguments["cpp_sources"], *arguments["cuda_sources"]]]
+
+
+def _located(arguments: Arguments, file: Path) -> Arguments:
+    """Sources that tell the compiler where in the kernel's own file they stand."""
+    places = iter(_places(arguments, file))
     return arguments | {
-        name: [located(source) for source in arguments[name]]
-        for name in ("cpp_sources", "cuda_sources")
+        kind: [f"{next(places)}\n{source}" for source in arguments[kind]]
+        for kind in ("cpp_sources", "cuda_sources")
     }
 
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from harness.children import Handler, failure
 from harness.oracle import Oracle, pin_precision
-from harness.records import BASELINES, Status
-from harness.timing import Stopwatch
+from harness.records import BASELINES, TIMED_TRIALS, Status
+from harness.timing import LiveInputs, Stopwatch
 from harness.validate import compare
 
 
@@ -32,6 +32,7 @@ class Judge:
         self._device = torch.device(device)
         self._exchange = Path(exchange)
         self._oracle: Oracle | None = None
+        self._inputs: LiveInputs | None = None
         self._calls: dict[str, Callable[[], object]] = {}
         self._stopwatch: Stopwatch | None = None
 
@@ -64,6 +65,7 @@ class Judge:
         for index, trial in enumerate(oracle.trials):
             torch.save({"inputs": trial.inputs, "seed": trial.seed}, self._exchange / f"{index}.pt")
         self._oracle = oracle
+        self._inputs = LiveInputs([trial.inputs for trial in oracle.trials[:TIMED_TRIALS]])
         return [trial.name for trial in oracle.trials]
 
     def compare(self, trial: int, output: str) -> dict[str, Any]:
@@ -105,7 +107,8 @@ class Judge:
     def start_baseline(self, name: str, warm_up_s: float) -> float:
         """Make a baseline ready on the case's own inputs; return rough microseconds per call."""
         assert self._oracle is not None
-        model, inputs = self._oracle.model, self._oracle.trials[0].inputs
+        assert self._inputs is not None
+        model, inputs = self._oracle.model, self._inputs.live
         call: Callable[..., object] = model
         try:
             mode = BASELINES[name]
@@ -122,14 +125,15 @@ class Judge:
     def block(self, name: str, samples: int) -> list[float]:
         """Take one block of a baseline's samples, in microseconds."""
         try:
+            assert self._inputs is not None
             with torch.no_grad():
-                return self._watch().block(self._calls[name], samples)
+                return self._watch().block(self._calls[name], samples, self._inputs.refresh)
         except Exception as error:
             raise failure(error, Status.RUNTIME_ERROR) from error
 
     def release(self) -> None:
         """Forget the case and give its memory back."""
-        self._oracle = None
+        self._oracle = self._inputs = None
         self._calls.clear()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()

@@ -186,6 +186,9 @@ def rejected_anyway(log: str, arguments: Mapping[str, Any]) -> bool:
     one that no header of torch's, CUDA's or the system's mentions.
     """
     error = diagnostics.first_error(log)
+    if diagnostics.is_punctuation(error):
+        # Unless a macro of torch's that we lack stands there, which looks the same.
+        return not re.search(r"\b[A-Z][A-Z0-9_]{3,}\b", _lines_before(error, 3))
     name = diagnostics.unknown_name(error)
     if not name:
         return False
@@ -193,6 +196,19 @@ def rejected_anyway(log: str, arguments: Mapping[str, Any]) -> bool:
     torch_headers = re.findall(r'#\s*include\s*[<"]((?:torch|ATen|c10)/[^>"]+)', text)
     mirrored = all((INCLUDE / header).exists() for header in torch_headers)
     return (mirrored and bool(diagnostics.missing_include(error))) or not _mentioned(name)
+
+
+def _lines_before(error: str, count: int) -> str:
+    """The source lines that end where a diagnostic points; a macro's name if that is unknown."""
+    place = re.match(r"(.+?)[:(](\d+)", error)
+    try:
+        if place is None:
+            raise OSError
+        end = int(place[2])
+        lines = Path(place[1]).read_text(encoding="utf-8").splitlines()
+        return "\n".join(lines[max(0, end - count) : end])
+    except OSError:
+        return "UNKNOWN"
 
 
 def _mentioned(name: str) -> bool:

@@ -20,7 +20,7 @@ KernelOption = Annotated[
     typer.Option(
         "--kernel",
         metavar="NAME|PATH",
-        help="Only this kernel; repeat for more. [all of the problem's]",
+        help="Only this kernel; repeat for more. (default: all of the problem's)",
     ),
 ]
 DeviceOption = Annotated[
@@ -33,7 +33,7 @@ DtypeOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME,…",
-        help="float32, bfloat16, float16, float64. [cuda: float32,bfloat16; cpu: float32]",
+        help="float32, bfloat16, float16, float64. (default: cuda: float32,bfloat16; cpu: float32)",
     ),
 ]
 SweepOption = Annotated[
@@ -42,7 +42,7 @@ SweepOption = Annotated[
         "--sweep",
         metavar="AXIS=V,…",
         help="Values of an axis, any module global of the problem; repeatable. "
-        "AXIS=AXIS=V,… ties two. [the problem's own]",
+        "AXIS=AXIS=V,… ties two. (default: the problem's own)",
     ),
 ]
 OutOption = Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder goes.")]
@@ -58,7 +58,7 @@ RebuildOption = Annotated[
     bool, typer.Option("--rebuild", help="Build even what was built, or failed to build, before.")
 ]
 SeedOption = Annotated[
-    int | None, typer.Option(help="Draw inputs from this seed. [a new one each run]")
+    int | None, typer.Option(help="Draw inputs from this seed. (default: a new one each run)")
 ]
 BaselineOption = Annotated[
     str,
@@ -71,7 +71,8 @@ ArchOption = Annotated[
     str | None,
     typer.Option(
         metavar="X.Y",
-        help="Compute capability to build CUDA kernels for, such as 9.0a. [that of the GPU here]",
+        help="Compute capability to build CUDA kernels for, such as 9.0a. "
+        "(default: that of the GPU here)",
     ),
 ]
 ClearOption = Annotated[bool, typer.Option("--clear", help="Remove everything from the store.")]

@@ -61,6 +61,9 @@ BASELINES: Mapping[str, str | None] = {
 }
 """What kernels are compared with -> the mode of torch.compile, None for eager."""
 
+TIMED_TRIALS = 2
+"""How many of a case's first trials give the inputs of timed calls, in turn."""
+
 TIMED = frozenset({Status.PASSED, Status.NON_FINITE})
 """Statuses whose rows carry a latency."""
 

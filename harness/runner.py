@@ -21,6 +21,7 @@ from harness.plan import Plan, Report
 from harness.prebuild import build_all
 from harness.records import (
     TIMED,
+    TIMED_TRIALS,
     Build,
     Case,
     Kernel,
@@ -123,7 +124,10 @@ class _Run:
             verdict = self._judge_kernel(kernel, trials)
             if verdict.status not in TIMED or self._plan.judge_only:
                 return verdict, {}
-            return verdict, self._time_kernel(kernel, list(baselines), baselines)
+            timings = self._time_kernel(kernel, len(trials), baselines)
+            if wrong := self._wrong_when_timed(kernel):
+                return wrong, {}
+            return verdict, timings
         except _CaseFailed as failed:
             return failed.verdict, {}
         except ChildFailed as failed:
@@ -142,14 +146,16 @@ class _Run:
         """Have the judge get the case and its baselines ready, once for all kernels."""
         if self._case_ready is None:
             try:
-                self._case_ready = self._prepare_now(case, index)
+                self._case_ready = self._prepare_now(case, index, self._plan.baselines)
             except _CaseFailed as failed:
                 self._case_ready = failed
         if isinstance(self._case_ready, _CaseFailed):
             raise self._case_ready
         return self._case_ready
 
-    def _prepare_now(self, case: Case, index: int) -> tuple[list[str], dict[str, float]]:
+    def _prepare_now(
+        self, case: Case, index: int, baselines: Sequence[str]
+    ) -> tuple[list[str], dict[str, float]]:
         plan = self._plan
         trials = self._ask_judge(
             "prepare",
@@ -162,7 +168,7 @@ class _Run:
             families=plan.problem.families,
         )
         rough_us: dict[str, float] = {}
-        for name in () if plan.judge_only else plan.baselines:
+        for name in () if plan.judge_only else baselines:
             self._report.step(f"{name}  {case}")
             try:
                 rough_us[name] = self._ask_judge(
@@ -174,8 +180,8 @@ class _Run:
                 self._report.baseline(case, name, rough_us[name])
             except _CaseFailed as failed:
                 self._report.note(f"baseline {name} has no time on {case}: {failed.verdict.reason}")
-                if self._judge is None:
-                    raise
+                if self._judge is None:  # it died of this one: again without
+                    return self._prepare_now(case, index, [b for b in baselines if b != name])
         return trials, rough_us
 
     def _ask_judge(self, request: str, timeout_s: float, **arguments: Any) -> Any:
@@ -222,13 +228,26 @@ class _Run:
         assert worst is not None
         return Verdict(Status.PASSED, "", worst["error_rel"], worst["eager_error_rel"])
 
+    def _wrong_when_timed(self, kernel: Kernel) -> Verdict | None:
+        """Judge one more call, made as the timed ones were: its inputs are not what they were."""
+        output = self._exchange / f"{kernel.name}.out"
+        trial = self._ask(self._worker(kernel), "finish", output=str(output))
+        found = self._ask_judge("compare", PREPARE_TIMEOUT_S, trial=trial, output=str(output))
+        output.unlink(missing_ok=True)
+        if not found["status"]:
+            return None
+        reason = f"right when judged, wrong after being timed: {found['reason']}"
+        errors = found["error_rel"], found["eager_error_rel"]
+        return Verdict(Status(found["status"]), reason, *errors)
+
     def _time_kernel(
-        self, kernel: Kernel, baselines: Sequence[str], rough_us: Mapping[str, float]
+        self, kernel: Kernel, trials: int, rough_us: Mapping[str, float]
     ) -> dict[str, Timing]:
         """Time baselines and kernel block by block: A B C, C B A, A B C, ... cancels drift."""
         effort = self._plan.effort
         child = self._worker(kernel)
-        own_us = self._ask(child, "warm_up", trial=self._trial(0), seconds=effort.warm_up_s)
+        timed = [self._trial(index) for index in range(min(trials, TIMED_TRIALS))]
+        own_us = self._ask(child, "warm_up", trials=timed, seconds=effort.warm_up_s)
         slowest_us = max([own_us, *rough_us.values()])
         samples = int(effort.block_us / slowest_us)
         samples = max(effort.min_samples, min(samples, effort.max_samples))
@@ -236,9 +255,11 @@ class _Run:
             name: lambda name=name: self._ask_judge(  # type: ignore[misc]
                 "block", PREPARE_TIMEOUT_S, name=name, samples=samples
             )
-            for name in baselines
+            for name in rough_us
         }
-        take["kernel"] = lambda: self._ask(child, "block", samples=samples)
+        # The deadline is for one call; a block is many.
+        block_s = self._plan.timeout_s + 10 * (samples + 3) * own_us / 1e6
+        take["kernel"] = lambda: child.ask("block", block_s, samples=samples)
         blocks: dict[str, list[list[float]]] = {name: [] for name in take}
         order = list(take)
         for _ in range(effort.blocks):

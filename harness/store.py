@@ -47,6 +47,8 @@ class Manifest:
     why_full: str = ""
     failed: str = ""
     """The compiler's first error, empty for a good build."""
+    places: list[str] = field(default_factory=list)
+    """Where the sources stood in the kernel's file, as messages have it."""
     resources: list[dict[str, Any]] = field(default_factory=list)
     """Per CUDA kernel: registers, shared, spill and local bytes, from ptxas."""
     arch: str | None = None
@@ -65,14 +67,15 @@ def find(key: str) -> Manifest | None:
     path = root() / key / MANIFEST
     try:
         manifest = Manifest(**json.loads(path.read_text()))
-        os.utime(path)
+        with contextlib.suppress(PermissionError):  # a store shared for reading only
+            os.utime(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError):
         # Written by another version of this tool; the key covers sources, not this format.
         shutil.rmtree(path.parent, ignore_errors=True)
         return None
-    return manifest
+    return manifest if manifest.failed or library(key, manifest).exists() else None
 
 
 @contextlib.contextmanager
@@ -151,11 +154,11 @@ def entries() -> list[Entry]:
 
 
 def clear() -> int:
-    """Remove every artifact; return how many bytes that freed. Builds under way go on."""
-    freed = 0
-    for entry in entries():
-        forget(entry.key)
-        freed += entry.size_bytes
+    """Remove everything but builds under way; return how many bytes that freed."""
+    freed = sum(entry.size_bytes for entry in entries())
+    for path in root().iterdir() if root().exists() else ():
+        if path.name not in ("building", "locks"):
+            shutil.rmtree(path, ignore_errors=True)
     return freed
 
 

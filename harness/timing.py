@@ -9,14 +9,42 @@ synchronises inside shows the gap it causes). `cpu`: wall clock around each call
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
+from torch import Tensor
 
 Call = Callable[[], object]
 
 _SPIN_CYCLES_PER_US = 2_000
 """GPU clocks are below 2 GHz, so this many cycles last at least a microsecond."""
+
+
+class LiveInputs:
+    """Inputs at fixed addresses whose contents change before every timed call.
+
+    A kernel that recognises an input it has seen by its identity or address, and returns what it
+    computed then, is wrong from the second call on.
+    """
+
+    def __init__(self, draws: Sequence[Sequence[Any]]) -> None:
+        """draws: one or more sets of inputs of equal shapes, taken in turn."""
+        self.live = [x.clone() if isinstance(x, Tensor) else x for x in draws[0]]
+        self.at = 0
+        """Which of the draws `live` holds."""
+        self._draws = [draw for draw in draws if _alike(draw, draws[0])]
+
+    def refresh(self) -> None:
+        """Put the next draw in place."""
+        self.at = (self.at + 1) % len(self._draws)
+        for live, fresh in zip(self.live, self._draws[self.at], strict=True):
+            if isinstance(live, Tensor):
+                live.copy_(fresh)
+
+
+def _alike(a: Sequence[Any], b: Sequence[Any]) -> bool:
+    return [getattr(x, "shape", x) for x in a] == [getattr(x, "shape", x) for x in b]
 
 
 class Stopwatch:
@@ -45,27 +73,33 @@ class Stopwatch:
             self._synchronize()
         return (time.perf_counter() - start) / calls * 1e6
 
-    def block(self, call: Call, samples: int) -> list[float]:
+    def block(
+        self, call: Call, samples: int, refresh: Callable[[], None] = lambda: None
+    ) -> list[float]:
         """Take `samples` samples in a row, after two calls that are not recorded.
 
+        `refresh` runs before every sample, outside of what is timed.
         Returns microseconds in the order taken.
         """
         for _ in range(2):
             call()
         self._synchronize()
         if self.device.type == "cuda":
-            return self._block_cold_cuda(call, samples)
-        return self._block_wall(call, samples)
+            return self._block_cold_cuda(call, samples, refresh)
+        return self._block_wall(call, samples, refresh)
 
-    def _block_wall(self, call: Call, samples: int) -> list[float]:
+    def _block_wall(self, call: Call, samples: int, refresh: Callable[[], None]) -> list[float]:
         times_us = []
         for _ in range(samples):
+            refresh()
             start = time.perf_counter_ns()
             call()
             times_us.append((time.perf_counter_ns() - start) / 1e3)
         return times_us
 
-    def _block_cold_cuda(self, call: Call, samples: int) -> list[float]:
+    def _block_cold_cuda(
+        self, call: Call, samples: int, refresh: Callable[[], None]
+    ) -> list[float]:
         start = time.perf_counter()
         call()
         host_us = (time.perf_counter() - start) * 1e6
@@ -78,6 +112,7 @@ class Stopwatch:
             for _ in range(samples)
         ]
         for before, after in events:
+            refresh()
             self._dirty.zero_()
             torch.sum(self._clean, dim=0, out=self._sink)
             torch.cuda._sleep(spin_cycles)  # type: ignore[no-untyped-call]

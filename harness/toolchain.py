@@ -69,7 +69,7 @@ def _cuda_home(nvcc: Path) -> Path:
 
 def host_compiler() -> str:
     """The C++ compiler that torch's build machinery calls."""
-    return os.environ.get("CXX", "g++")
+    return os.environ.get("CXX", "c++")
 
 
 def check(device: str) -> None:
@@ -79,7 +79,7 @@ def check(device: str) -> None:
     if shutil.which(host_compiler()) is None:
         raise HarnessError(
             f"The C++ compiler {host_compiler()!r} is not installed: "
-            "install g++ (Debian and Ubuntu: `apt-get install g++`), or set CXX."
+            "install one (Debian and Ubuntu: `apt-get install g++`), or set CXX."
         )
     if device == "cuda" and find_nvcc() is None:
         raise HarnessError(

@@ -6,7 +6,7 @@ a file that the judge reads, and it is killed when a deadline passes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from harness.catalog import load_module
 from harness.children import Handler, failure
 from harness.oracle import forward, pin_precision
 from harness.records import Status
-from harness.timing import Stopwatch
+from harness.timing import LiveInputs, Stopwatch
 
 
 class Worker:
@@ -31,6 +31,8 @@ class Worker:
         self._device = torch.device(device)
         self._model: nn.Module | None = None
         self._timed: Callable[[], object] | None = None
+        self._inputs: LiveInputs | None = None
+        self._seeds: list[int] = []
         self._stopwatch: Stopwatch | None = None
 
     def load(self) -> None:
@@ -64,26 +66,32 @@ class Worker:
 
     def call(self, trial: str, output: str) -> None:
         """Run forward on a trial's inputs; write the output and the inputs as they are now."""
-        assert self._model is not None
         saved = torch.load(trial, map_location=self._device, weights_only=True)
+        self._write(saved["inputs"], saved["seed"], output)
+
+    def _write(self, inputs: list[Any], seed: int, output: str) -> None:
+        assert self._model is not None
         try:
-            value = forward(self._model, saved["inputs"], saved["seed"])
+            value = forward(self._model, inputs, seed)
             if self._device.type == "cuda":
                 torch.cuda.synchronize(self._device)
         except Exception as error:
             raise failure(error, Status.RUNTIME_ERROR, self._path) from error
         try:
-            torch.save({"output": _compact(value), "inputs": saved["inputs"]}, output)
+            torch.save({"output": _compact(value), "inputs": inputs}, output)
         except Exception as error:
             raise failure(error, Status.WRONG_STRUCTURE, self._path) from error
 
-    def warm_up(self, trial: str, seconds: float) -> float:
-        """Get ready to be timed on a trial's inputs; return rough microseconds per call."""
+    def warm_up(self, trials: Sequence[str], seconds: float) -> float:
+        """Get ready to be timed on trials' inputs in turn; return rough microseconds per call."""
         assert self._model is not None
         model = self._model
-        inputs = torch.load(trial, map_location=self._device, weights_only=True)["inputs"]
+        saved = [torch.load(t, map_location=self._device, weights_only=True) for t in trials]
+        self._seeds = [trial["seed"] for trial in saved]
+        inputs = LiveInputs([trial["inputs"] for trial in saved])
         self._stopwatch = self._stopwatch or Stopwatch(self._device)
-        self._timed = lambda: model(*inputs)
+        self._inputs = inputs
+        self._timed = lambda: model(*inputs.live)
         try:
             with torch.no_grad():
                 return self._stopwatch.warm_up(self._timed, seconds)
@@ -92,16 +100,24 @@ class Worker:
 
     def block(self, samples: int) -> list[float]:
         """Take one block of samples, in microseconds."""
-        assert self._stopwatch is not None and self._timed is not None
+        assert self._stopwatch is not None and self._timed is not None and self._inputs is not None
         try:
             with torch.no_grad():
-                return self._stopwatch.block(self._timed, samples)
+                return self._stopwatch.block(self._timed, samples, self._inputs.refresh)
         except Exception as error:
             raise failure(error, Status.RUNTIME_ERROR, self._path) from error
 
+    def finish(self, output: str) -> int:
+        """One more call, as those that were timed, for the judge to see; return which trial's."""
+        assert self._inputs is not None
+        self._inputs.refresh()
+        at = self._inputs.at
+        self._write(self._inputs.live, self._seeds[at], output)
+        return at
+
     def release(self) -> None:
         """Forget the case and give its memory back."""
-        self._model = self._timed = None
+        self._model = self._timed = self._inputs = None
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -126,5 +142,6 @@ def make_handlers(kernel: str, device: str, arch: str | None) -> Mapping[str, Ha
         "call": worker.call,
         "warm_up": worker.warm_up,
         "block": worker.block,
+        "finish": worker.finish,
         "release": worker.release,
     }

@@ -312,11 +312,11 @@ def test_cuda_without_a_gpu(run_bench: Callable[..., Run]) -> None:
     assert "run with --device cpu" in run.error
 
 
-@pytest.mark.parametrize("missing", ["g++", "ninja"])
+@pytest.mark.parametrize("missing", ["c++", "ninja"])
 def test_a_missing_tool_is_named_with_its_remedy(
     missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_bench: Callable[..., Run]
 ) -> None:
-    tools = {"g++", "ninja"} - {missing}
+    tools = {"c++", "ninja"} - {missing}
     for tool in tools:
         (tmp_path / tool).symlink_to("/bin/true")
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -81,3 +81,17 @@ def test_an_unknown_name_of_the_users_has_no_remedy() -> None:
     line = 'k.py(4): error: identifier "indx" is undefined'
     assert diagnostics.unknown_name(line) == "indx"
     assert diagnostics.first_error(line) == line
+
+
+@pytest.mark.parametrize(
+    "error, is_one",
+    [
+        ("k.py:8:5: error: expected ‘,’ or ‘;’ before ‘return’", True),
+        ("k.py:8:5: error: expected ';' before '}' token", True),
+        ('k.py(8): error: expected a ")"', True),
+        ("k.py:8:5: error: expected primary-expression before ‘)’ token", False),
+        ("k.py:8:5: error: ‘x’ was not declared in this scope", False),
+    ],
+)
+def test_what_is_mere_punctuation(error: str, is_one: bool) -> None:
+    assert diagnostics.is_punctuation(error) is is_one

@@ -206,6 +206,7 @@ GUARDED = "#include <torch/extension.h>\n#include <c10/cuda/CUDAStream.h>\n"
             "#include <ATen/native/cuda/Loops.cuh>\n",
             False,
         ),
+        # The file is not there to see whether a macro of torch's might be meant.
         ('k.cu(9): error: expected a ";"', "", False),
     ],
 )
@@ -214,6 +215,22 @@ def test_only_a_certain_rejection_spares_the_real_headers(
 ) -> None:
     said = {"cpp_sources": [source], "cuda_sources": []}
     assert lean.rejected_anyway(log, said) is certain
+
+
+@pytest.mark.parametrize(
+    "line, certain", [("return x", True), ("TORCH_SOMETHING(x) return x", False)]
+)
+def test_a_missing_semicolon_is_certain_unless_a_macro_may_be_meant(
+    line: str, certain: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "k.py"
+    file.write_text(f"a\nb\n{line}\n")
+    said = {"cpp_sources": [""], "cuda_sources": []}
+    for log in (
+        f"{file}:3:9: error: expected ';' before '}}' token",
+        f'{file}(3): error: expected a ";"',
+    ):
+        assert lean.rejected_anyway(log, said) is certain
 
 
 def test_nine_in_ten_accepted_sources_are_lean() -> None:

@@ -35,6 +35,7 @@ ANSWERS: Mapping[str, Answer] = {
     "construct": None,
     "call": None,
     "warm_up": 500.0,
+    "finish": 0,
     "block": [1.0, 2.0, 3.0],
     "release": None,
 }
@@ -199,7 +200,7 @@ def test_workers_are_told_nothing_of_truth_or_verdicts(go: Go, stage: Stage) -> 
     go()
     told = {frozenset(given) for asked, given in stage.arguments if asked.startswith("a ")}
     told.discard(frozenset({"kernel", "problem", "axes", "arch", "rebuild"}))  # its builder
-    assert set().union(*told) == {"setup", "trial", "output", "seconds", "samples"}
+    assert set().union(*told) == {"setup", "trial", "trials", "output", "seconds", "samples"}
 
 
 # judging
@@ -262,7 +263,8 @@ def test_wrong_kernels_are_not_timed(go: Go, stage: Stage) -> None:
 
 
 def test_non_finite_kernels_are_timed_but_not_ranked(go: Go, stage: Stage) -> None:
-    stage.answers["judge compare"] = [NON_FINITE]
+    # Wrong on one trial, and right in the call that follows the timed ones.
+    stage.answers["judge compare"] = [NON_FINITE, ANSWERS["compare"]] * 4
     notes = go()
     assert all(row.timing and row.baselines and not row.speedups for row in notes.rows)
 

@@ -59,12 +59,12 @@ def test_ninja_beside_the_interpreter_is_found(bare: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    "missing, remedy", [("ninja", "pip install"), ("g++", "CXX"), ("nvcc", "CUDA_HOME")]
+    "missing, remedy", [("ninja", "pip install"), ("c++", "CXX"), ("nvcc", "CUDA_HOME")]
 )
 def test_what_is_missing_is_named_with_its_remedy(
     missing: str, remedy: str, bare: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in {"ninja", "g++", "nvcc"} - {missing}:
+    for name in {"ninja", "c++", "nvcc"} - {missing}:
         tool(tmp_path / "bin" / name)
     with pytest.raises(HarnessError, match=missing.replace("+", r"\+")) as raised:
         toolchain.check("cuda")

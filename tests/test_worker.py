@@ -126,7 +126,7 @@ def test_each_step_fails_by_its_own_name(
 
 def test_timing_a_kernel(worker: Callable[..., Worker], tmp_path: Path) -> None:
     exact = worker("control_exact")
-    assert exact.warm_up(str(tmp_path / "0.pt"), 0.0) > 0
+    assert exact.warm_up([str(tmp_path / "0.pt")], 0.0) > 0
     assert len(exact.block(4)) == 4
 
 
@@ -137,7 +137,7 @@ def test_a_kernel_that_fails_only_while_timed(
         "self.n = getattr(self, 'n', 0) + 1\n        assert self.n < 5, 'tired'\n        return"
     )
     tired = worker(EXACT.replace("return", counts))
-    tired.warm_up(str(tmp_path / "0.pt"), 0.0)
+    tired.warm_up([str(tmp_path / "0.pt")], 0.0)
     with pytest.raises(RequestFailed, match="tired") as raised:
         tired.block(10)
     assert raised.value.status is Status.RUNTIME_ERROR

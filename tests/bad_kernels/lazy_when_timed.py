@@ -1,0 +1,16 @@
+"""WRONG_VALUES: honest for as many calls as judging takes, then the input's first columns."""
+
+import torch
+import torch.nn as nn
+
+
+class ModelNew(nn.Module):
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features)
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        y = torch.clamp(self.linear(x), -3, 3)
+        return y if self.calls < 12 else torch.zeros_like(y)
