@@ -131,30 +131,30 @@ def print_summary(console: Console, rows: Sequence[Result], folder: Path) -> Non
     table.add_column("passed", justify="right", no_wrap=True)
     for name in names:
         table.add_column(f"vs {name}", justify="right", no_wrap=True)
-    table.add_column("best", justify="right", no_wrap=True)
+    if names:
+        table.add_column("best", justify="right", no_wrap=True)
     table.add_column("remarks")
     means = {name: _means(of, names) for name, of in by_kernel.items()}
     for name, of in by_kernel.items():
-        table.add_row(name, _passed(of), *_ratios(means[name], names), _best(of), _remarks(of))
+        best = [_best(of)] if names else []
+        table.add_row(name, _passed(of), *_ratios(means[name], names), *best, _remarks(of))
     console.print()
     console.print(table)
     console.print(f"\n{_conclusion(rows, means)}", soft_wrap=True)
     if warning := _unsteady(rows):
         console.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
-    console.print(
-        f"[dim]Speed-ups are geometric means over passed cases. All files: {folder}[/]",
-        soft_wrap=True,
-    )
+    how = "Speed-ups are geometric means over passed cases. " if names else ""
+    console.print(f"[dim]{how}All files: {folder}[/]", soft_wrap=True)
 
 
 def _unsteady(rows: Sequence[Result]) -> str:
     """A warning if many medians are uncertain, as on a machine that does other work."""
-    timings = [row.timing for row in rows if row.timing]
+    timings = [t for row in rows for t in (row.timing, *row.baselines.values()) if t]
     wide = sum((t.ci_high_us - t.ci_low_us) > 0.2 * t.median_us for t in timings)
     if 4 * wide < len(timings) or not wide:
         return ""
     return (
-        f"{wide} of {len(timings)} kernel times are uncertain by more than 20%: this machine is "
+        f"{wide} of {len(timings)} times are uncertain by more than 20%: this machine is "
         "busy with something else, so do not trust these ratios. Run again when it is idle."
     )
 
