@@ -110,13 +110,13 @@ def _ask(request: str, file: Path, arch: str | None, cache: Path) -> Row:
 
 def print_table(console: Console, rows: Sequence[Row]) -> None:
     """Show the rows; a ratio above 1 means that ours is faster."""
-    table = Table(header_style="bold", box=None, padding=(0, 2))
-    for name in ("source", "path", "plain", "ours", "ratio", "plain warm", "ours warm"):
+    table = Table(header_style="bold", box=None, padding=(0, 1))
+    for name in ("source", "path", "plain s", "ours s", "ratio", "warm: plain s", "ours s"):
         left = name in ("source", "path")
-        table.add_column(name, justify="left" if left else "right", no_wrap=name == "source")
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
 
     def seconds(row: Row, name: str) -> str:
-        return f"{row[name]:.3f} s" if row.get(name) is not None else ""
+        return f"{row[name]:.3f}" if row.get(name) is not None else ""
 
     for row in rows:
         table.add_row(
