@@ -10,7 +10,7 @@ import ast
 import difflib
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -230,10 +230,10 @@ def expand_cases(
 
 def _parse_sweep(problem: Problem, item: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
     *names, tail = (part.strip() for part in item.split("="))
-    if not names:
+    if not names or not all(names):
+        what = "names no axis" if names else "has no '='"
         raise HarnessError(
-            f"--sweep {item!r} has no '=': write an axis and its values, "
-            "such as batch_size=1,64,1024."
+            f"--sweep {item!r} {what}: write an axis and its values, such as batch_size=1,64,1024."
         )
     for name in names:
         if name not in problem.axes:
@@ -247,21 +247,24 @@ def _parse_sweep(problem: Problem, item: str) -> tuple[tuple[str, ...], tuple[An
         raise HarnessError(
             f"--sweep {item!r} names no values: give at least one, as in {names[0]}=64."
         )
-    convert: Callable[[str], Any] = type(problem.axes[names[0]])
-    try:
-        values = [_to_bool(text) if convert is bool else convert(text) for text in texts]
-    except ValueError as error:
-        raise HarnessError(f"--sweep {item!r}: {error}.") from error
+    values = [_value(text, type(problem.axes[names[0]]), item) for text in texts]
     for value in values:
-        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
-            raise HarnessError(f"--sweep {item!r}: {value} is not a size; sizes are 1 or more.")
+        if isinstance(value, int) and not isinstance(value, bool) and not 1 <= value < 1 << 63:
+            raise HarnessError(
+                f"--sweep {item!r}: {value} is not a size; sizes are 1 or more, below 2^63."
+            )
     return tuple(names), tuple(dict.fromkeys(values))
 
 
-def _to_bool(text: str) -> bool:
-    if text not in ("True", "False"):
-        raise ValueError(f"{text!r} is neither True nor False")
-    return text == "True"
+def _value(text: str, kind: type, item: str) -> Any:
+    """A value of a sweep, of the same type as the problem file's own."""
+    if kind is bool and text not in ("True", "False"):
+        raise HarnessError(f"--sweep {item!r}: {text!r} is neither True nor False.")
+    try:
+        return text == "True" if kind is bool else kind(text)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        raise HarnessError(f"--sweep {item!r}: {text!r} is not {wanted}.") from None
 
 
 def load_module(path: Path, overrides: Mapping[str, Any] | None = None) -> ModuleType:

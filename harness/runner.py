@@ -42,6 +42,7 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
     logs.mkdir()
     exchange = Path(tempfile.mkdtemp(prefix="kernel-bench-", dir=_roomiest_memory_folder()))
     run_ = _Run(plan, exchange, logs, report)
+    patience_s = 0.0  # a Ctrl-C is not to wait for a kernel that hangs
     try:
         run_.builds = build_all(plan, logs, report)
         for index, case in enumerate(plan.cases):
@@ -51,8 +52,9 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
                 writer.append(result)
                 report.row(result)
             run_.end_case()
+        patience_s = 3.0
     finally:
-        run_.close()
+        run_.close(patience_s)
         shutil.rmtree(exchange, ignore_errors=True)
 
 
@@ -307,10 +309,10 @@ class _Run:
             except ChildFailed:
                 self._workers.pop(name).kill()
 
-    def close(self) -> None:
+    def close(self, patience_s: float) -> None:
         """End every child: all at once by themselves, the stubborn ones by force."""
         children = [*self._workers.values(), *([self._judge] if self._judge else [])]
         for child in children:
             child.hang_up()
         for child in children:
-            child.kill(patience_s=3)
+            child.kill(patience_s)

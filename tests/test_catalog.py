@@ -261,7 +261,7 @@ def test_every_dtype_goes_through_every_point(swept: Problem) -> None:
     "sweep, says",
     [
         ("row=1", "Did you mean 'rows'?"),
-        ("=1", "has no axis ''"),
+        ("=1", "names no axis"),
         ("rows", "has no '='"),
         ("rows=", "names no values"),
         ("rows=1.5", "1.5"),
