@@ -56,6 +56,7 @@ from harness.options import (
 from harness.plan import FULL, QUICK, Plan
 from harness.progress import Progress, print_summary
 from harness.records import BASELINES, HarnessError, Kernel, Problem, Result
+from harness.sweep import expand_cases
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_PROBLEM = "gemm_swish_divide_clamp_tanh_clamp"
@@ -224,7 +225,7 @@ def build(
             "name an architecture with --arch to build CUDA kernels without a GPU."
         )
     toolchain.check(device)
-    cases = catalog.expand_cases(found, device, DEFAULT_DTYPES[device].split(","), [])
+    cases = expand_cases(found, device, DEFAULT_DTYPES[device].split(","), [])
     plan = Plan(
         problem=found,
         kernels=wanted,
@@ -320,7 +321,7 @@ def _run(
     dtypes = (dtype or DEFAULT_DTYPES[kind]).split(",")
     if any(kind in kernel.devices for kernel in kernels):
         toolchain.check(kind)
-    cases = catalog.expand_cases(problem, facts["device"], dtypes, sweep or [], quick)
+    cases = expand_cases(problem, facts["device"], dtypes, sweep or [], quick)
     seed = secrets.randbits(32) if seed is None else seed
     plan = Plan(
         problem=problem,

@@ -10,6 +10,7 @@ import torch
 
 from harness import catalog
 from harness.records import Kernel, Problem
+from harness.sweep import expand_cases
 
 ROOT = Path(__file__).parents[1]
 PROBLEMS = catalog.list_problems(ROOT)
@@ -47,11 +48,11 @@ def test_problem_has_kernels_for_both_devices(problem: Problem) -> None:
 @each_problem
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
 def test_default_sweep_expands(problem: Problem, device: str) -> None:
-    cases = catalog.expand_cases(problem, device, ["float32"], [])
+    cases = expand_cases(problem, device, ["float32"], [])
     assert 3 <= len(cases) <= 15
     assert len({str(case) for case in cases}) == len(cases)
     # One point of the sweep has to be small enough for a first look.
-    assert len(catalog.expand_cases(problem, device, ["float32"], [], quick=True)) == 1
+    assert len(expand_cases(problem, device, ["float32"], [], quick=True)) == 1
 
 
 @each_problem
@@ -83,7 +84,7 @@ def test_kernel_states_legal_facts(problem: Problem, kernel: Kernel) -> None:
     assert kernel.devices in (("cuda",), ("cpu",))
     assert set(kernel.dtypes or ()) <= set(catalog.DTYPES)
     for device in kernel.devices:
-        for case in catalog.expand_cases(problem, device, kernel.dtypes or ["float32"], []):
+        for case in expand_cases(problem, device, kernel.dtypes or ["float32"], []):
             # Raises if REQUIRES names what is no axis of the problem.
             catalog.unsupported(kernel, problem, case, capability=(9, 0))
 
