@@ -80,8 +80,10 @@ console = Console(highlight=False)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # As Ctrl-C does it: children ended, shared memory given back, results kept.
-        signal.signal(number, signal.default_int_handler)
+        # As Ctrl-C does it: children ended, shared memory given back, results kept. Under
+        # nohup, a hang-up stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0].startswith("-") and given[0] not in ("--help", "-h")):
         given.insert(0, "run")

@@ -368,6 +368,8 @@ def start_bench(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell's background job, such as a test run, ignores Ctrl-C and hands that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         started.append(process)
         return process
