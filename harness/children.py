@@ -26,9 +26,7 @@ from typing import Any
 from harness.records import Status
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(
-    ["torch", "torch.utils.cpp_extension", "harness.judge", "harness.worker"]
-)
+_context.set_forkserver_preload(["harness.preload"])
 
 Handler = Callable[..., Any]
 

@@ -1,0 +1,19 @@
+"""What the server imports that all children are forked from, so that none has to.
+
+CUDA does not work in the child of a process that has initialised it, so nothing here may ask for
+a GPU. torch's build machinery does, when it finds a CUDA toolkit, only to warn if there is none.
+"""
+
+# ruff: noqa: E402, F401
+
+import torch
+
+_asks_for_a_gpu = torch.cuda.is_available
+torch.cuda.is_available = lambda: True
+try:
+    import torch.utils.cpp_extension
+finally:
+    torch.cuda.is_available = _asks_for_a_gpu
+
+import harness.judge
+import harness.worker
