@@ -164,7 +164,7 @@ def _build(
         attempts = {"full": located}
         why_full = lean.unsupported(arguments)
         if not why_full:
-            attempts = {"lean": lean.prepare(located), "full": located}
+            attempts = {"lean": lean.prepare(located, folder / "libraries"), "full": located}
         log = error = ""
         for path, prepared in attempts.items():
             module = f"ext_{key[:16]}_{path}"

@@ -5,6 +5,9 @@ operator entry points that libtorch exports. `prepare` makes a load_inline call 
 folder first on the include path, and a prelude before the sources that says which parts are
 needed. The sources themselves stay as they are. What the lean headers lack does not compile, and
 `harness.jit` then builds the same sources with the real headers.
+
+Linking has a stand-in too: reading the symbols of libtorch takes the linker a third of a second,
+to write no more into the extension than libtorch's name. Empty libraries of that name do as well.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ INCLUDE = Path(__file__).resolve().parent / "include"
 
 # What torch/extension.h brings of the standard library, and the words by which a source shows that
 # it uses it. The stand-ins include only what is named: each header costs nvcc three readings. A
-# word found in a comment costs some time; a word not listed here ends in the real headers.
+# word not listed here ends in the real headers.
 _STANDARD = {
     "ALGORITHM": r"(?:min|max|minmax|clamp|min_element|max_element|sort|stable_sort|fill|fill_n"
     r"|copy|copy_n|copy_if|transform|reverse|find|find_if|any_of|all_of|none_of|count|count_if"
@@ -78,10 +81,12 @@ _PARTS = {
     "CUBLAS": r"cublas\w*|\w*Blas\w*",
 }
 _FEATURES = {name: re.compile(rf"\b(?:{words})\b") for name, words in (_STANDARD | _PARTS).items()}
+# Of the standard library, what is there without a `std` in the source: C's, and what c10 names too.
+_WITHOUT_STD = {"CASSERT", "CMATH", "CSTDIO", "CSTDLIB", "CSTRING", "OPTIONAL", "STRING_VIEW"}
 # Names of PyTorch's. A CUDA source with none of them needs no stand-in at all.
 _TORCH = re.compile(r"\b(?:torch|at|c10|TORCH_\w+|AT_\w+|C10_\w+|PYBIND11_MODULE|py|std)\b")
 
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 _BARE_NAME = re.compile(r"(?<![\w.])(?<!->)(?<!::)(\w+)\s*\(([^()]*)")
 # What stands before a declared function's name: a type, perhaps a template's, perhaps a reference.
 _TYPE_BEFORE = re.compile(r"(?:\w|\w\s*<[^;{}()]*>)(?:\s*[&*]+)?$")
@@ -93,6 +98,13 @@ _GENERIC = re.compile(
 )
 
 
+# What makes libstdc++'s <cmath> leave out the special functions of C++17 (std::beta and the like):
+# a third of nvcc's time over a source without headers. One that uses them does not compile.
+_NO_SPECIAL_FUNCTIONS = "-D_GLIBCXX_BITS_SPECFUN_H=1"
+# What load_inline links with.
+_LIBTORCH = ("c10", "c10_cuda", "torch_cpu", "torch_cuda", "torch", "torch_python")
+
+
 def prelude(source: str, *, cuda: bool, binding: bool, implicit: bool, torch_errors: bool) -> str:
     """The lines that stand before `source`: which parts it needs, and torch's implicit includes.
 
@@ -100,22 +112,30 @@ def prelude(source: str, *, cuda: bool, binding: bool, implicit: bool, torch_err
     implicit: false if the caller asked for `no_implicit_headers`.
     torch_errors: false if the caller asked for no `with_pytorch_error_handling`.
     """
-    needed = [name for name, words in _FEATURES.items() if words.search(source)]
+    code = _without_comments(source)
+    needed = [name for name, words in _FEATURES.items() if words.search(code)]
+    if not re.search(r"\bstd\b", code):
+        needed = [name for name in needed if name in _WITHOUT_STD or name in _PARTS]
     if binding:
         needed += ["PYTHON"] + ([] if torch_errors else ["PLAIN_ERRORS"])
     lines = [f"#define LEAN_{name}" for name in dict.fromkeys(needed)]
     # A source that names nothing of torch's, nor of what its headers bring, does without them.
-    if implicit and (binding or _TORCH.search(source)):
+    if implicit and (binding or _TORCH.search(code)):
         lines += ["#include <torch/types.h>" if cuda else "#include <torch/extension.h>"]
     if implicit and cuda:
         lines += ["#include <cuda.h>", "#include <cuda_runtime.h>"]
     return "\n".join(lines)
 
 
-def prepare(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _without_comments(source: str) -> str:
+    return _COMMENT_OR_TEXT.sub(lambda m: m[0] if m[0].startswith('"') else " ", source)
+
+
+def prepare(arguments: Mapping[str, Any], libraries: Path) -> dict[str, Any]:
     """The same load_inline call with the lean headers in the place of torch's.
 
     arguments: load_inline's, both kinds of sources as lists. New lists are returned.
+    libraries: where to put stand-ins for libtorch; they must last until the call is over.
     """
     implicit = not arguments["no_implicit_headers"]
     errors = bool(arguments["with_pytorch_error_handling"])
@@ -140,7 +160,31 @@ def prepare(arguments: Mapping[str, Any]) -> dict[str, Any]:
         ]
     prepared["no_implicit_headers"] = True
     prepared["extra_include_paths"] = [str(INCLUDE), *(arguments.get("extra_include_paths") or [])]
+    for flags in ("extra_cflags", "extra_cuda_cflags"):
+        prepared[flags] = [_NO_SPECIAL_FUNCTIONS, *(arguments.get(flags) or [])]
+    prepared["extra_ldflags"] = [*_empty_libraries(libraries), *(arguments["extra_ldflags"] or [])]
     return prepared
+
+
+def _empty_libraries(folder: Path) -> list[str]:
+    """Make libraries with libtorch's names and nothing in them; return the flags that use them.
+
+    Each extension comes to need libtorch by name as ever, and finds its symbols when it is loaded.
+    """
+    compiler = toolchain.host_compiler()
+    nothing = folder / "nothing.o"
+    make = [[compiler, "-c", "-x", "c++", "/dev/null", "-o", nothing]] + [
+        [compiler, "-shared", "-nostdlib", nothing, f"-Wl,-soname,{name}", "-o", folder / name]
+        for name in (f"lib{library}.so" for library in _LIBTORCH)
+    ]
+    try:
+        folder.mkdir(parents=True)
+        for command in make:
+            subprocess.run(command, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []  # the real ones do, only later
+    # Some linkers are set up to drop a library that resolves nothing.
+    return ["-Wl,--no-as-needed", f"-L{folder}"]
 
 
 @functools.cache
@@ -236,7 +280,7 @@ def _borrowed_name(sources: Sequence[str], torch_include: Path) -> str:
     With real tensors such a call sees ATen's function too (argument-dependent lookup). That may be
     the better match, or make the call ambiguous; the stand-ins' tensors would not say so.
     """
-    text = _COMMENT.sub(" ", "\n".join(sources))
+    text = _without_comments("\n".join(sources))
     declared: set[str] = set()
     called: set[str] = set()
     for match in _BARE_NAME.finditer(text):

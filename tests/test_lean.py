@@ -37,6 +37,7 @@ def arguments(case: Case, device: str) -> dict[str, Any]:
         "cuda_sources": [case.cuda] if case.cuda else [],
         "functions": list(case.functions) if case.functions else None,
         "extra_cflags": flags(device),
+        "extra_ldflags": None,
         "no_implicit_headers": False,
         "with_pytorch_error_handling": True,
     }
@@ -47,9 +48,8 @@ def build_lean(case: Case, device: str, folder: Path) -> Any:
     said = arguments(case, device)
     if reason := lean.unsupported(said):
         return reason
-    prepared = lean.prepare(said)
+    prepared = lean.prepare(said, folder / "libraries")
     prepared["cuda_sources"] = prepared["cuda_sources"] or None
-    folder.mkdir(parents=True)
     try:
         return load_inline(f"lean_{case.name}", build_directory=str(folder), **prepared)
     except (RuntimeError, ImportError) as error:
@@ -231,6 +231,23 @@ def test_a_missing_semicolon_is_certain_unless_a_macro_may_be_meant(
         f'{file}(3): error: expected a ";"',
     ):
         assert lean.rejected_anyway(log, said) is certain
+
+
+def prelude(source: str) -> str:
+    return lean.prelude(source, cuda=True, binding=False, implicit=True, torch_errors=True)
+
+
+def test_a_comment_brings_no_header() -> None:
+    assert "LEAN_VECTOR" in prelude("std::vector<int> v;")
+    assert "LEAN_VECTOR" not in prelude("// std::vector\n/* std::vector */ std::size_t n;")
+    # What looks like one inside a text is none.
+    assert "LEAN_VECTOR" in prelude('auto url = "https://x"; std::vector<int> v;')
+
+
+def test_a_word_alone_brings_no_cpp_header() -> None:
+    assert "LEAN_ALGORITHM" not in prelude("x = min(a, b); y = sqrtf(c);")
+    assert "LEAN_ALGORITHM" in prelude("using namespace std; x = min(a, b);")
+    assert "LEAN_CMATH" in prelude("y = sqrtf(c);")
 
 
 def test_nine_in_ten_accepted_sources_are_lean() -> None:

@@ -582,7 +582,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
         ],
     ),
     Case(
-        "falls_back_parallel",
+        "parallel_for",
         r"""
 #include <torch/extension.h>
 #include <ATen/Parallel.h>
@@ -595,8 +595,17 @@ torch::Tensor relu(torch::Tensor x) {
   return y;
 }
 """,
-        lambda m, d: [lambda: m.relu(floats(100))],
+        lambda m, d: [lambda: m.relu(floats(100)), lambda: m.relu(floats(0))],
         ["relu"],
+    ),
+    Case(
+        "falls_back_special_function",
+        r"""
+#include <torch/extension.h>
+double bessel(double x) { return std::cyl_bessel_j(0, x); }
+""",
+        lambda m, d: [lambda: m.bessel(1.5)],
+        ["bessel"],
         path="full",
     ),
     Case(

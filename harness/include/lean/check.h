@@ -149,6 +149,12 @@ template <class... Parts>
   LEAN_UNLESS(cond) { ::lean::check_fail(LEAN_WHERE, #cond, ##__VA_ARGS__); }
 #define TORCH_INTERNAL_ASSERT(cond, ...) \
   LEAN_UNLESS(cond) { ::lean::assert_fail(LEAN_WHERE, #cond, ##__VA_ARGS__); }
+#ifdef NDEBUG
+#define TORCH_INTERNAL_ASSERT_DEBUG_ONLY(...) \
+  while (false) TORCH_INTERNAL_ASSERT(__VA_ARGS__)
+#else
+#define TORCH_INTERNAL_ASSERT_DEBUG_ONLY(...) TORCH_INTERNAL_ASSERT(__VA_ARGS__)
+#endif
 #define LEAN_KIND_CHECK(kind, cond, ...) \
   LEAN_UNLESS(cond) { ::lean::kind_fail(::lean::Kind::kind, #cond, ##__VA_ARGS__); }
 #define TORCH_CHECK_INDEX(cond, ...) LEAN_KIND_CHECK(Index, cond, ##__VA_ARGS__)

@@ -4,6 +4,7 @@
 #include <lean/abi.h>
 #include <lean/std.h>
 #ifdef LEAN_HALF
+#include <limits>  // which they use and do not include
 #include <torch/headeronly/util/BFloat16.h>
 #include <torch/headeronly/util/Half.h>
 #endif
