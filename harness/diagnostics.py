@@ -9,11 +9,12 @@ from typing import Any
 
 _ERROR = re.compile(
     r"(?i)\b(?:fatal )?error\b\s*[:#]|undefined reference|undefined symbol|ptxas fatal"
+    r"|cannot find -l"
 )
 
 _PASSING = (
     "No space left on device", "Killed", "Terminated", "out of memory", "cannot allocate memory",
-    "internal compiler error", "Segmentation fault",
+    "internal compiler error", "Segmentation fault", "cannot find -l",
 )  # fmt: skip
 """Signs that the machine, not the source, is why a build failed."""
 

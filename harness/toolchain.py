@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import importlib.util
 import os
 import platform
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from harness import store
 from harness.records import HarnessError
 
 ENVIRONMENT = (
@@ -34,13 +36,28 @@ def prepare_environment() -> None:
     nvcc = find_nvcc()
     if nvcc and "CUDA_HOME" not in os.environ:
         os.environ["CUDA_HOME"] = str(_cuda_home(nvcc))
-    if nvcc and not (nvcc.parent.parent / "lib64").exists():
-        # The toolkit from PyPI keeps its libraries in `lib`, where nvcc's own profile does
-        # not look.
-        lib = str(nvcc.parent.parent / "lib")
-        if lib not in os.environ.get("LIBRARY_PATH", "").split(os.pathsep):
-            paths = [lib, *filter(None, [os.environ.get("LIBRARY_PATH")])]
-            os.environ["LIBRARY_PATH"] = os.pathsep.join(paths)
+    home = Path(os.environ.get("CUDA_HOME", ""))
+    if nvcc and not (home / "lib64").exists():
+        given = os.environ.get("LIBRARY_PATH", "").split(os.pathsep)
+        ours = [str(folder) for folder in _wheel_libraries(home / "lib")]
+        paths = [*ours, *(path for path in given if path and path not in ours)]
+        os.environ["LIBRARY_PATH"] = os.pathsep.join(paths)
+
+
+def _wheel_libraries(lib: Path) -> list[Path]:
+    """Where the linker finds the libraries of a toolkit from PyPI.
+
+    They lie in `lib`, where nvcc's own profile does not look, and the CUDA runtime has no name
+    there but the one with its version: a folder of ours holds a link of the name that is asked for.
+    """
+    versions = sorted(lib.glob("libcudart.so.*"))
+    if not versions or (lib / "libcudart.so").exists():
+        return [lib]
+    folder = store.root() / "toolkit" / hashlib.sha256(str(lib).encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        (folder / "libcudart.so").symlink_to(versions[-1])
+    return [lib, folder]
 
 
 def find_nvcc() -> Path | None:

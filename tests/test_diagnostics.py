@@ -52,7 +52,14 @@ def test_the_first_error_is_found_in_the_noise(line: str) -> None:
     assert diagnostics.is_final(log)
 
 
-@pytest.mark.parametrize("sign", ["No space left on device", "c++: fatal error: Killed signal"])
+@pytest.mark.parametrize(
+    "sign",
+    [
+        "No space left on device",
+        "c++: fatal error: Killed signal",
+        "/usr/bin/ld: cannot find -lcudart: No such file or directory",
+    ],
+)
 def test_a_machines_fault_is_not_remembered(sign: str) -> None:
     assert not diagnostics.is_final(f"k.py:1: error: x\n{sign}\n")
 
