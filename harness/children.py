@@ -128,7 +128,8 @@ class Child:
         code = self._process.exitcode
         self.kill()
         if code is not None and code < 0:
-            how = f"died of {signal.Signals(-code).name}"
+            known = {number.value: number.name for number in signal.Signals}
+            how = f"died of {known.get(-code, f'signal {-code}')}"
         else:
             how = f"exited with code {code}"
         reason = f"the process {how} during {request!r}"

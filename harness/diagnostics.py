@@ -12,10 +12,12 @@ _ERROR = re.compile(
     r"|cannot find -l"
 )
 
-_PASSING = (
-    "No space left on device", "Killed", "Terminated", "out of memory", "cannot allocate memory",
-    "internal compiler error", "Segmentation fault", "cannot find -l",
-)  # fmt: skip
+_PASSING = re.compile(
+    r"(?i)no space left|quota exceeded|read-only file system|too many open files"
+    r"|out of memory|cannot allocate memory|temporarily unavailable"
+    r"|\b(?:killed|terminated)\b|died due to signal|internal compiler error|segmentation fault"
+    r"|cannot find -l|command not found"
+)
 """Signs that the machine, not the source, is why a build failed."""
 
 # Names that sources use without the header that defines them, most of them because some other
@@ -49,6 +51,17 @@ def first_error(log: str) -> str:
     return f"{line} (remedy: add #include <{header}> to that source)" if header else line
 
 
+def first_error_shown(log: str) -> str:
+    """The first error, and under it the source line and the caret that the compiler shows."""
+    error = first_error(log)
+    lines = log.splitlines()
+    at = next((i for i, line in enumerate(lines) if _ERROR.search(line)), len(lines))
+    shown = lines[at + 1 : at + 4]
+    # g++ ends with "  |   ^~~~", nvcc with the caret alone.
+    end = next((i for i, line in enumerate(shown) if re.fullmatch(r"[\s|]*\^[\s~^]*", line)), -1)
+    return "\n".join([error, *shown[: end + 1]])
+
+
 def unknown_name(error: str) -> str:
     """The name that a diagnostic of g++ or nvcc says it does not know, or an empty string."""
     found = re.search(
@@ -74,7 +87,7 @@ def missing_include(error: str) -> str:
 
 def is_final(log: str) -> bool:
     """Would the same build fail again? Not if the machine ran out of something."""
-    return bool(_ERROR.search(log)) and not any(sign in log for sign in _PASSING)
+    return bool(_ERROR.search(log)) and not _PASSING.search(log)
 
 
 def resources(log: str) -> list[dict[str, Any]]:

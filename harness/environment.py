@@ -70,8 +70,8 @@ def describe(facts: Mapping[str, Any], root: Path) -> dict[str, Any]:
         },
         "python": platform.python_version(),
         "packages": {"torch": facts.get("torch")} | {name: _package(name) for name in _PACKAGES},
-        "nvcc": _first_line([str(find_nvcc()), "--version"], line=-1) if find_nvcc() else None,
-        "host_compiler": _first_line([host_compiler(), "--version"]),
+        "nvcc": _said([str(find_nvcc()), "--version"], line=-1) if find_nvcc() else None,
+        "host_compiler": _said([*host_compiler(), "--version"]),
         "tool": {"version": __version__, "revision": _revision(root)},
         "argv": _argv(),
     }
@@ -136,7 +136,8 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _first_line(command: list[str], line: int = 0) -> str | None:
+def _said(command: list[str], line: int = 0) -> str | None:
+    """One line of what a command prints; None if it fails."""
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
         return said.stdout.strip().splitlines()[line]
@@ -146,7 +147,7 @@ def _first_line(command: list[str], line: int = 0) -> str | None:
 
 def _revision(root: Path) -> str | None:
     """The commit this tool runs from, marked when files differ from it."""
-    return _first_line(["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"])
+    return _said(["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"])
 
 
 def make_handlers() -> Mapping[str, Handler]:

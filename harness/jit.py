@@ -11,30 +11,23 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
-import hashlib
 import importlib.machinery
 import importlib.util
 import inspect
-import json
 import os
-import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from harness import diagnostics, lean, store, toolchain
+from harness import diagnostics, lean, store
 from harness.catalog import load_module
 from harness.children import Handler, RequestFailed, failure
+from harness.fingerprint import Arguments, artifact_key
 from harness.records import Status
-
-Arguments = dict[str, Any]
-
-_UNIMPORTANT = ("name", "build_directory", "verbose", "keep_intermediates", "use_pch")
-"""Arguments of load_inline that leave the binary's behaviour alone."""
 
 
 class NotBuilt(Exception):
@@ -42,7 +35,7 @@ class NotBuilt(Exception):
 
 
 class BuildFailed(Exception):
-    """The compiler or the linker said no. The message is its first error."""
+    """The compiler or the linker said no. The message is its first error and the lines it shows."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +58,14 @@ def install(
     """
     if arch is not None:
         os.environ["TORCH_CUDA_ARCH_LIST"] = arch
+    import torch
     from torch.utils import cpp_extension
 
     original = cpp_extension.load_inline
     uses: list[Use] = []
 
     @functools.wraps(original)
-    def load_inline(*args: Any, **kwargs: Any) -> ModuleType:
+    def load_inline(*args: Any, **kwargs: Any) -> ModuleType | str:
         bound = inspect.signature(original).bind(*args, **kwargs)
         bound.apply_defaults()
         arguments = _normalised(bound.arguments)
@@ -90,11 +84,14 @@ def install(
                 )
             manifest = _build(original, arguments, key, file, rebuild)
         uses.append(Use(manifest, fresh))
+        print(store.log(key))
         if manifest.failed:
-            if not fresh:
-                print(store.log(key))
             raise BuildFailed(manifest.failed)
-        return _import(manifest.module, store.library(key, manifest))
+        library = store.library(key, manifest)
+        if arguments["is_python_module"]:
+            return _import(manifest.module, library)
+        torch.ops.load_library(library)  # type: ignore[no-untyped-call]
+        return str(library)
 
     cpp_extension.load_inline = load_inline
     return uses
@@ -110,39 +107,6 @@ def _normalised(arguments: Mapping[str, Any]) -> Arguments:
         if isinstance(value, list | tuple):
             plain[name] = list(value)
     return plain
-
-
-def artifact_key(arguments: Arguments) -> str:
-    """SHA-256 over everything that changes the binary: sources, flags, compilers, torch, Python,
-    the lean headers."""
-    import torch
-
-    said = {k: v for k, v in arguments.items() if k not in _UNIMPORTANT}
-    facts = {
-        "arguments": said,
-        "machine": toolchain.describe(bool(arguments["cuda_sources"]), "native" in str(said)),
-        "torch": torch.__version__,
-        "torch's CUDA": torch.version.cuda,
-        "C++ ABI": torch.compiled_with_cxx11_abi(),
-        "lean": lean.digest(),
-        "includes": _included(arguments),
-    }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _included(arguments: Arguments) -> dict[str, str]:
-    """Hashes of the user's own headers that the sources include, directly or through others."""
-    folders = [Path(folder) for folder in arguments.get("extra_include_paths") or []]
-    texts = [*arguments["cpp_sources"], *arguments["cuda_sources"]]
-    found: dict[str, str] = {}
-    while folders and texts:
-        for name in re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', texts.pop(), re.MULTILINE):
-            for path in (folder / name for folder in folders):
-                if str(path) not in found and path.is_file():
-                    content = path.read_bytes()
-                    found[str(path)] = hashlib.sha256(content).hexdigest()
-                    texts.append(content.decode(errors="replace"))
-    return found
 
 
 def _build(
@@ -174,8 +138,8 @@ def _build(
                 break
             if path == "lean":
                 why_full = error
-        print(log)
         if error and not diagnostics.is_final(said):
+            print(log)
             raise BuildFailed(error)
         manifest = store.Manifest(
             name=arguments["name"],
@@ -206,30 +170,39 @@ def _attempt(
     with _output_to(output):
         try:
             load_inline(**fresh)
+        except OSError as raised:  # the machine's fault: to be tried again another time
+            raise BuildFailed(str(raised)) from raised
         except Exception as raised:
             error = str(raised) or type(raised).__name__
     said = output.read_text(errors="replace")
     if error:
         # torch wraps the compiler's failure; an error of its own says more than the output.
-        compiler = "Error building extension" in error
-        error = diagnostics.first_error(said) if compiler else diagnostics.first_error(error)
-        said += "" if compiler else f"\nerror: {error}\n"
+        if "Error building extension" in error:
+            error = diagnostics.first_error_shown(said)
+        else:
+            error = diagnostics.first_error(error)
+            said += f"\nerror: {error}\n"
     return folder / f"{module}.so", said, error
 
 
 def _places(arguments: Arguments, file: Path) -> list[str]:
     """For every source, the `#line` that says where in the kernel's own file it stands.
 
-    Empty for a source that does not stand there as it is: put together at run time, or written
-    with escapes.
+    A source that does not stand there as it is, put together at run time or written with escapes,
+    goes by its place in the call.
     """
     text = file.read_text(encoding="utf-8")
 
-    def place(source: str) -> str:
+    def place(source: str, otherwise: str) -> str:
         at = text.find(source) if source.strip() else -1
-        return f'#line {text.count(chr(10), 0, at) + 1} "{file}"' if at >= 0 else ""
+        line, name = (text.count("\n", 0, at) + 1, file) if at >= 0 else (1, otherwise)
+        return f'#line {line} "{name}"'
 
-    return [place(source) for source in [*arguments["cpp_sources"], *arguments["cuda_sources"]]]
+    return [
+        place(source, f"{kind}[{index}]")
+        for kind in ("cpp_sources", "cuda_sources")
+        for index, source in enumerate(arguments[kind])
+    ]
 
 
 def _located(arguments: Arguments, file: Path) -> Arguments:
@@ -271,12 +244,12 @@ def _import(name: str, library: Path) -> ModuleType:
 
 
 def build(
-    kernel: str, problem: str, axes: Mapping[str, Any], arch: str | None, rebuild: bool
+    kernel: str, problem: str, sizes: Sequence[Mapping[str, Any]], arch: str | None, rebuild: bool
 ) -> dict[str, Any]:
     """CHILD: build every extension that a kernel file asks for.
 
     Importing the file builds what it makes at import; if a function of it calls load_inline,
-    ModelNew is constructed as well.
+    ModelNew is constructed as well, once for each of the sizes: its sources may hold them.
     Returns the wall seconds and, per extension, its manifest and whether it is fresh.
     """
     start = time.monotonic()
@@ -284,7 +257,8 @@ def build(
         uses = install(Path(kernel), arch, compile_missing=True, rebuild=rebuild)
         module = load_module(Path(kernel))
         if not uses or _loads_in_functions(Path(kernel)):
-            module.ModelNew(*load_module(Path(problem), axes).get_init_inputs())
+            for axes in sizes:
+                module.ModelNew(*load_module(Path(problem), axes).get_init_inputs())
     except BuildFailed as error:
         raise RequestFailed(Status.BUILD_FAILED, str(error)) from error
     except Exception as error:

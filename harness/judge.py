@@ -16,10 +16,13 @@ import torch
 from torch import Tensor
 
 from harness.children import Handler, failure
-from harness.oracle import Oracle, pin_precision
-from harness.records import BASELINES, TIMED_TRIALS, Status
+from harness.oracle import Oracle, pin_precision, use_device
+from harness.records import BASELINES, Status
 from harness.timing import LiveInputs, Stopwatch
 from harness.validate import compare
+
+TIMED_TRIALS = 2
+"""How many trials give the inputs of timed calls, in turn: the first finite ones."""
 
 
 class Judge:
@@ -43,13 +46,15 @@ class Judge:
         dtype: str,
         seed: int,
         families: Sequence[str] | None,
-    ) -> list[str]:
-        """Make inputs, truth and eager's output of a case; return the trials' names.
+    ) -> dict[str, Any]:
+        """Make inputs, truth and eager's output of a case.
 
-        Writes `setup.pt` and one `<n>.pt` of inputs per trial for the workers.
+        Writes `setup.pt` and one `<n>.pt` of inputs per trial for the workers. Returns the
+        trials' names, and which of them give the inputs of timed calls.
         """
         self.release()
         try:
+            use_device(self._device)
             oracle = Oracle(
                 Path(problem), axes, getattr(torch, dtype), self._device, seed, families
             )
@@ -61,12 +66,19 @@ class Judge:
             "dtype": dtype,
             "state": oracle.model.state_dict(),
         }
-        torch.save(setup, self._exchange / "setup.pt")
-        for index, trial in enumerate(oracle.trials):
-            torch.save({"inputs": trial.inputs, "seed": trial.seed}, self._exchange / f"{index}.pt")
+        trials = oracle.trials
+        try:
+            torch.save(setup, self._exchange / "setup.pt")
+            for index, trial in enumerate(trials):
+                saved = {"inputs": trial.inputs, "seed": trial.seed}
+                torch.save(saved, self._exchange / f"{index}.pt")
+        except Exception as error:  # no room, above all
+            raise failure(error, Status.UNGRADABLE) from error
+        finite = [index for index, trial in enumerate(trials) if trial.finite]
+        timed = (finite or list(range(len(trials))))[:TIMED_TRIALS]
         self._oracle = oracle
-        self._inputs = LiveInputs([trial.inputs for trial in oracle.trials[:TIMED_TRIALS]])
-        return [trial.name for trial in oracle.trials]
+        self._inputs = LiveInputs([trials[index].inputs for index in timed])
+        return {"trials": [trial.name for trial in trials], "timed": timed}
 
     def compare(self, trial: int, output: str) -> dict[str, Any]:
         """Judge what a worker wrote for one trial: status (None if right), reason, errors."""

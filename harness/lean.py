@@ -79,6 +79,7 @@ _PARTS = {
     "PYTHON": r"PYBIND11_MODULE|pybind11|py|Py\w+",
     "PLAIN_ERRORS": "PYBIND11_MODULE",
     "CUBLAS": r"cublas\w*|\w*Blas\w*",
+    "PARALLEL": r"parallel_for|parallel_reduce|(?:get|set)_num_threads|in_parallel_region",
 }
 _FEATURES = {name: re.compile(rf"\b(?:{words})\b") for name, words in (_STANDARD | _PARTS).items()}
 # Of the standard library, what is there without a `std` in the source: C's, and what c10 names too.
@@ -173,10 +174,10 @@ def _empty_libraries(folder: Path) -> list[str]:
     """
     compiler = toolchain.host_compiler()
     nothing = folder / "nothing.o"
-    make = [[compiler, "-c", "-x", "c++", "/dev/null", "-o", nothing]] + [
-        [compiler, "-shared", "-nostdlib", nothing, f"-Wl,-soname,{name}", "-o", folder / name]
-        for name in (f"lib{library}.so" for library in _LIBTORCH)
-    ]
+    make: list[list[str | Path]] = [[*compiler, "-c", "-x", "c++", "/dev/null", "-o", nothing]]
+    for name in (f"lib{library}.so" for library in _LIBTORCH):
+        soname = f"-Wl,-soname,{name}"
+        make.append([*compiler, "-shared", "-nostdlib", nothing, soname, "-o", folder / name])
     try:
         folder.mkdir(parents=True)
         for command in make:
@@ -232,7 +233,7 @@ def rejected_anyway(log: str, arguments: Mapping[str, Any]) -> bool:
     error = diagnostics.first_error(log)
     if diagnostics.is_punctuation(error):
         # Unless a macro of torch's that we lack stands there, which looks the same.
-        return not re.search(r"\b[A-Z][A-Z0-9_]{3,}\b", _lines_before(error, 3))
+        return not re.search(r"\b[A-Z][A-Z0-9_]{3,}\b", _lines_before(error, 3, arguments))
     name = diagnostics.unknown_name(error)
     if not name:
         return False
@@ -242,17 +243,20 @@ def rejected_anyway(log: str, arguments: Mapping[str, Any]) -> bool:
     return (mirrored and bool(diagnostics.missing_include(error))) or not _mentioned(name)
 
 
-def _lines_before(error: str, count: int) -> str:
+def _lines_before(error: str, count: int, arguments: Mapping[str, Any]) -> str:
     """The source lines that end where a diagnostic points; a macro's name if that is unknown."""
     place = re.match(r"(.+?)[:(](\d+)", error)
+    if place is None:
+        return "UNKNOWN"
+    end = int(place[2])
     try:
-        if place is None:
-            raise OSError
-        end = int(place[2])
-        lines = Path(place[1]).read_text(encoding="utf-8").splitlines()
-        return "\n".join(lines[max(0, end - count) : end])
+        if argument := re.fullmatch(r"(cpp_sources|cuda_sources)\[(\d+)\]", place[1]):
+            text = arguments[argument[1]][int(argument[2])].partition("\n")[2]  # less its #line
+        else:
+            text = Path(place[1]).read_text(encoding="utf-8")
     except OSError:
         return "UNKNOWN"
+    return "\n".join(text.splitlines()[max(0, end - count) : end])
 
 
 def _mentioned(name: str) -> bool:

@@ -77,7 +77,7 @@ class Trial:
 class Oracle:
     """The reference on one case. All tensors live on the case's device.
 
-    `init_inputs` and `seed` let a kernel's constructor see the same arguments and the same
+    `init_inputs` and the seed let a kernel's constructor see the same arguments and the same
     random state as Model's, so that its weights come out equal.
     """
 
@@ -90,14 +90,14 @@ class Oracle:
         seed: int,
         families: Sequence[str] | None,
     ) -> None:
-        self.seed = seed
-        self.device = device
-        self.dtype = dtype
-        self.module = load_module(path, axes)
+        self._seed = seed
+        self._device = device
+        self._dtype = dtype
+        self._module = load_module(path, axes)
         torch.manual_seed(seed)
-        self.init_inputs = list(self.module.get_init_inputs())
+        self.init_inputs = list(self._module.get_init_inputs())
         torch.manual_seed(seed)
-        self.model: nn.Module = self.module.Model(*self.init_inputs).to(device, dtype)
+        self.model: nn.Module = self._module.Model(*self.init_inputs).to(device, dtype)
         self.trials = self._make_trials(families or FAMILIES)
 
     def _make_trials(self, families: Sequence[str]) -> list[Trial]:
@@ -107,7 +107,7 @@ class Oracle:
         draws = [(family, *draw) for family in ordered for draw in _DRAWS[family]]
         trials = []
         for index, (family, name, draw) in enumerate(draws):
-            seed = self.seed + 1 + index
+            seed = self._seed + 1 + index
             inputs = self._draw_inputs(draw, seed)
             truth_inputs = [to_floating(x, torch.float64) for x in inputs]
             trials.append(
@@ -117,7 +117,7 @@ class Oracle:
                     seed,
                     inputs,
                     # On a copy: a reference that works in place must not spoil the inputs.
-                    eager=forward(self.model, [to_floating(x, self.dtype) for x in inputs], seed),
+                    eager=forward(self.model, [to_floating(x, self._dtype) for x in inputs], seed),
                     truth=forward(truth_model, truth_inputs, seed),
                 )
             )
@@ -126,12 +126,12 @@ class Oracle:
     def _draw_inputs(self, draw: Draw | None, seed: int) -> list[Any]:
         torch.manual_seed(seed)
         own = [
-            to_floating(x.to(self.device), self.dtype) if isinstance(x, Tensor) else x
-            for x in self.module.get_inputs()
+            to_floating(x.to(self._device), self._dtype) if isinstance(x, Tensor) else x
+            for x in self._module.get_inputs()
         ]
         if draw is None:
             return own
-        generator = torch.Generator(self.device).manual_seed(seed)
+        generator = torch.Generator(self._device).manual_seed(seed)
         return [
             draw(x, generator) if isinstance(x, Tensor) and x.is_floating_point() else x
             for x in own
@@ -153,6 +153,12 @@ def forward(model: nn.Module, inputs: Sequence[Any], seed: int) -> Any:
     torch.manual_seed(seed)
     with torch.no_grad():
         return model(*inputs)
+
+
+def use_device(device: torch.device) -> None:
+    """Make a device the current one: events, streams and many kernels take what is current."""
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
 
 
 def pin_precision() -> None:

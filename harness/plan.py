@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness import catalog
 from harness.records import Build, Case, Kernel, Problem, Result
 
 
@@ -51,6 +52,10 @@ class Plan:
     """What CUDA kernels are built for, such as 9.0a; None on a CPU."""
     rebuild: bool = False
     """Build even what the store has, remembered failures included."""
+
+    def unsupported(self, kernel: Kernel, case: Case) -> str | None:
+        """Why the kernel does not run this case, by the facts its file states; None if it does."""
+        return catalog.unsupported(kernel, self.problem, case, self.capability)
 
 
 class Report(Protocol):

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from harness.catalog import unsupported
 from harness.children import Child, ChildFailed
 from harness.plan import Plan, Report
-from harness.records import Build, Case, Kernel
+from harness.records import Build, Kernel
 
 BUILD_TIMEOUT_S = 900.0
 
 _BUILD_MEMORY_BYTES = 3 << 30
 """What one nvcc with PyTorch's headers takes at its peak."""
+
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 def build_all(plan: Plan, logs: Path, report: Report) -> dict[str, Build]:
@@ -26,20 +28,16 @@ def build_all(plan: Plan, logs: Path, report: Report) -> dict[str, Build]:
     Each is built by a process of its own, which touches no GPU. Returns kernel name -> how that
     went; a kernel that no case suits is absent.
     """
-    wanted = [
-        (kernel, case)
-        for kernel in plan.kernels
-        if (case := next((c for c in plan.cases if not _skipped(plan, kernel, c)), None))
-    ]
+    wanted = [(kernel, sizes) for kernel in plan.kernels if (sizes := _sizes_to_run(plan, kernel))]
     if not wanted:
         return {}
     report.step(f"building {len(wanted)} kernel{'s'[: len(wanted) > 1]}")
-    jobs = max(1, min(os.cpu_count() or 1, _available_bytes() // _BUILD_MEMORY_BYTES))
+    jobs = max(1, min(_cores(), _available_bytes() // _BUILD_MEMORY_BYTES))
     builds: dict[str, Build] = {}
     builders: list[Child] = []
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            futures = {pool.submit(_build, plan, k, c, logs, builders): k for k, c in wanted}
+            futures = {pool.submit(_build, plan, k, s, logs, builders): k for k, s in wanted}
             for future in as_completed(futures):
                 kernel = futures[future]
                 builds[kernel.name] = future.result()
@@ -52,11 +50,22 @@ def build_all(plan: Plan, logs: Path, report: Report) -> dict[str, Build]:
     return builds
 
 
-def _skipped(plan: Plan, kernel: Kernel, case: Case) -> str | None:
-    return unsupported(kernel, plan.problem, case, plan.capability)
+def _sizes_to_run(plan: Plan, kernel: Kernel) -> list[Mapping[str, Any]]:
+    """The axes of the cases that suit a kernel, each combination once."""
+    sizes: list[Mapping[str, Any]] = []
+    for case in plan.cases:
+        if case.axes not in sizes and not plan.unsupported(kernel, case):
+            sizes.append(case.axes)
+    return sizes
 
 
-def _build(plan: Plan, kernel: Kernel, case: Case, logs: Path, builders: list[Child]) -> Build:
+def _build(
+    plan: Plan,
+    kernel: Kernel,
+    sizes: Sequence[Mapping[str, Any]],
+    logs: Path,
+    builders: list[Child],
+) -> Build:
     log = logs / f"build-{kernel.name}.log"
     start = time.monotonic()
     child = Child("harness.jit", log=log)
@@ -67,14 +76,15 @@ def _build(plan: Plan, kernel: Kernel, case: Case, logs: Path, builders: list[Ch
             BUILD_TIMEOUT_S,
             kernel=str(kernel.path),
             problem=str(plan.problem.path),
-            axes=dict(case.axes),
+            sizes=[dict(axes) for axes in sizes],
             arch=plan.arch,
             rebuild=plan.rebuild,
         )
         return _build_record(answer)
     except ChildFailed as failed:
-        where = f" (whole output: logs/{log.name})"
-        return Build(time.monotonic() - start, failed.status, failed.reason + where)
+        reason, _, shown = failed.reason.partition("\n")
+        seconds = time.monotonic() - start
+        return Build(seconds, failed.status, reason, shown, f"{logs.name}/{log.name}")
     finally:
         child.kill()
 
@@ -90,11 +100,18 @@ def _build_record(answer: Mapping[str, Any]) -> Build:
     )
 
 
+def _cores() -> int:
+    """The cores that this process may use, which in a container are often not all."""
+    return len(os.sched_getaffinity(0))
+
+
 def _available_bytes() -> int:
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return _BUILD_MEMORY_BYTES
+    """The memory that is free for builds, of the machine and of the container if it has a limit."""
+    free = [_BUILD_MEMORY_BYTES]
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
+    with contextlib.suppress(OSError, ValueError):  # no limit reads "max"
+        limit, used = (int((_CGROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
+        free.append(limit - used)
+    return max(0, min(free))

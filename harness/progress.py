@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ _COLOURS = {Status.PASSED: "green", Status.NON_FINITE: "yellow", Status.SKIPPED:
 
 
 class Progress:
-    """Shows a run while it goes on; implements runner.Report."""
+    """Shows a run while it goes on; implements plan.Report."""
 
     def __init__(self, console: Console, kernels: Sequence[Kernel], cases: Sequence[Case]) -> None:
         self.rows: list[Result] = []
@@ -57,12 +58,17 @@ class Progress:
 
     def built(self, kernel: Kernel, build: Build) -> None:
         if build.status:
-            self._print(f"  [red]{build.status}[/] {kernel.name}: {escape(build.reason)}")
+            self._print(f"  [red]{build.status}[/] {kernel.name}: {_coloured(build)}")
+            self._print(f"    [dim]commands and whole output: {escape(build.log)}[/]")
         else:
             how = {"lean": "", "full": " with PyTorch's headers", "cached": " (cached)"}
             text = f"  built {kernel.name} in {build.seconds:.1f} s{how.get(build.path or '', '')}"
-            spilled = build.most("spill_bytes")
-            self._print(text + (f", [yellow]spills {spilled} bytes[/]" if spilled else ""))
+            spilled, local = build.most("spill_bytes"), build.most("local_bytes")
+            if spilled:
+                text += f", [yellow]spills {spilled} bytes of registers[/]"
+            elif local:
+                text += f", [yellow]keeps {local} bytes per thread in local memory[/]"
+            self._print(text)
             if build.why_full:
                 self._print(f"    [dim]lean headers lack: {escape(build.why_full)}[/]")
 
@@ -109,6 +115,19 @@ class Progress:
 
     def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
+
+
+def _coloured(build: Build) -> str:
+    """A compiler's error as compilers colour it, the place as seen from here."""
+    reason = build.reason.replace(f"{Path.cwd()}/", "")
+    parts = re.fullmatch(r"(.*?)(\b(?:fatal )?error\b:?)(.*)", reason, re.IGNORECASE)
+    if parts is None:
+        return escape(reason)
+    place, word, message = map(escape, parts.groups())
+    lines = [f"[bold]{place}[/][bold red]{word}[/]{message}"]
+    for line in map(escape, build.shown.splitlines()):
+        lines.append(f"[green]{line}[/]" if "^" in line else line)
+    return "\n    ".join(lines)
 
 
 def format_us(us: float) -> str:

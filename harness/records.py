@@ -41,7 +41,7 @@ class Status(StrEnum):
     RUNTIME_ERROR = "RUNTIME_ERROR"
     """forward() raised, or the device reported an error."""
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
-    """The case does not fit on the device, for the kernel or for the reference."""
+    """The kernel needs more memory than there is on this case."""
     TIMED_OUT = "TIMED_OUT"
     """No answer before the deadline; the worker was killed."""
     CRASHED = "CRASHED"
@@ -49,7 +49,8 @@ class Status(StrEnum):
     SKIPPED = "SKIPPED"
     """The kernel says that it does not support this case, or the machine cannot run it."""
     UNGRADABLE = "UNGRADABLE"
-    """The reference itself cannot run this case, so there is nothing to judge by."""
+    """The reference itself cannot run this case, for want of memory or otherwise, so there is
+    nothing to judge by and the kernel was not run."""
 
 
 BASELINES: Mapping[str, str | None] = {
@@ -61,8 +62,8 @@ BASELINES: Mapping[str, str | None] = {
 }
 """What kernels are compared with -> the mode of torch.compile, None for eager."""
 
-TIMED_TRIALS = 2
-"""How many of a case's first trials give the inputs of timed calls, in turn."""
+NOT_RUN = frozenset({Status.SKIPPED, Status.UNGRADABLE})
+"""Statuses that say nothing of the kernel: it was not run."""
 
 TIMED = frozenset({Status.PASSED, Status.NON_FINITE})
 """Statuses whose rows carry a latency."""
@@ -160,6 +161,10 @@ class Build:
     status: Status | None = None
     """None when it built; else BUILD_FAILED, LOAD_FAILED, TIMED_OUT or CRASHED."""
     reason: str = ""
+    shown: str = ""
+    """The lines of source that the compiler shows below its error."""
+    log: str = ""
+    """The file with the compilers' commands and output, in the run's folder."""
     path: str | None = None
     """"cached", "lean" or "full" (the headers); the slowest of its extensions decides."""
     why_full: str = ""
@@ -196,6 +201,6 @@ class Result:
     @property
     def as_expected(self) -> bool:
         """Does this row leave the exit code at 0?"""
-        if self.verdict.status is Status.SKIPPED:
+        if self.verdict.status in NOT_RUN:
             return True
         return self.verdict.status is (self.known_defect or Status.PASSED)

@@ -6,22 +6,21 @@ becomes a row, and the row is on disk before the next one starts.
 
 from __future__ import annotations
 
-import contextlib
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness import stats
-from harness.catalog import unsupported
 from harness.children import Child, ChildFailed
+from harness.judging import BaselineFailed, CaseFailed, Judging, Prepared
 from harness.plan import Plan, Report
 from harness.prebuild import build_all
 from harness.records import (
     TIMED,
-    TIMED_TRIALS,
     Build,
     Case,
     Kernel,
@@ -31,9 +30,6 @@ from harness.records import (
     Verdict,
 )
 from harness.results import Writer
-
-PREPARE_TIMEOUT_S = 600.0
-"""For making a case's truth, and for compiling a baseline."""
 
 
 def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
@@ -51,7 +47,7 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
                 result = run_.row(kernel, case, index)
                 writer.append(result)
                 report.row(result)
-            run_.end_case()
+            run_.judging.end_case()
         patience_s = 3.0
     finally:
         run_.close(patience_s)
@@ -66,14 +62,6 @@ def _roomiest_memory_folder() -> str | None:
     return None
 
 
-class _CaseFailed(Exception):
-    """The judge could not prepare or judge a case: the verdict for every kernel on it."""
-
-    def __init__(self, verdict: Verdict):
-        super().__init__(verdict.reason)
-        self.verdict = verdict
-
-
 class _Run:
     """The children of one run, and what is known so far."""
 
@@ -81,26 +69,24 @@ class _Run:
         self._plan = plan
         self._exchange = exchange
         self._logs = logs
-        self._report = report
+        self.judging = Judging(plan, exchange, logs, report)
         self.builds: dict[str, Build] = {}
-        self._judge: Child | None = None
         self._workers: dict[str, Child] = {}
         self._given_up: dict[str, str] = {}
         """Kernel name -> why the rest of its cases are not tried."""
-        self._case_ready: tuple[list[str], dict[str, float]] | _CaseFailed | None = None
-        """Of the case at hand: the trials' names and the baselines' rough times."""
 
     # One row
 
     def row(self, kernel: Kernel, case: Case, index: int) -> Result:
         """What becomes of one kernel on one case."""
         timings: dict[str, Timing] = {}
-        if why := self._unsupported(kernel, case) or self._given_up.get(kernel.name):
+        if why := self._plan.unsupported(kernel, case) or self._given_up.get(kernel.name):
             verdict = Verdict(Status.SKIPPED, why)
         elif (build := self.builds[kernel.name]).status:
             verdict = Verdict(build.status, build.reason)
         else:
             verdict, timings = self._judge_and_time(kernel, case, index)
+            self._release_worker(kernel.name)  # another kernel may need the memory
         own = timings.pop("kernel", None)
         ranked = own is not None and verdict.status is Status.PASSED
         return Result(
@@ -122,15 +108,17 @@ class _Run:
         self, kernel: Kernel, case: Case, index: int
     ) -> tuple[Verdict, dict[str, Timing]]:
         try:
-            trials, baselines = self._prepare(case, index)
-            verdict = self._judge_kernel(kernel, trials)
+            ready = self.judging.prepare(case, index)
+            verdict = self._judge_kernel(kernel, ready.trials)
             if verdict.status not in TIMED or self._plan.judge_only:
                 return verdict, {}
-            timings = self._time_kernel(kernel, len(trials), baselines)
-            if wrong := self._wrong_when_timed(kernel):
+            timings = self._time_kernel(kernel, case, ready)
+            if wrong := self._wrong_when_timed(kernel, ready):
                 return wrong, {}
             return verdict, timings
-        except _CaseFailed as failed:
+        except BaselineFailed:
+            return self._judge_and_time(kernel, case, index)
+        except CaseFailed as failed:
             return failed.verdict, {}
         except ChildFailed as failed:
             if not failed.alive and kernel.name in self._workers:
@@ -139,84 +127,18 @@ class _Run:
                 self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
             return Verdict(failed.status, failed.reason), {}
 
-    def _unsupported(self, kernel: Kernel, case: Case) -> str | None:
-        return unsupported(kernel, self._plan.problem, case, self._plan.capability)
-
-    # The judge's side
-
-    def _prepare(self, case: Case, index: int) -> tuple[list[str], dict[str, float]]:
-        """Have the judge get the case and its baselines ready, once for all kernels."""
-        if self._case_ready is None:
-            try:
-                self._case_ready = self._prepare_now(case, index, self._plan.baselines)
-            except _CaseFailed as failed:
-                self._case_ready = failed
-        if isinstance(self._case_ready, _CaseFailed):
-            raise self._case_ready
-        return self._case_ready
-
-    def _prepare_now(
-        self, case: Case, index: int, baselines: Sequence[str]
-    ) -> tuple[list[str], dict[str, float]]:
-        plan = self._plan
-        trials = self._ask_judge(
-            "prepare",
-            PREPARE_TIMEOUT_S,
-            problem=str(plan.problem.path),
-            axes=dict(case.axes),
-            dtype=case.dtype,
-            # Cases draw from seeds far apart; the judge adds a small number per trial.
-            seed=plan.seed + 1000 * index,
-            families=plan.problem.families,
-        )
-        rough_us: dict[str, float] = {}
-        for name in () if plan.judge_only else baselines:
-            self._report.step(f"{name}  {case}")
-            try:
-                rough_us[name] = self._ask_judge(
-                    "start_baseline",
-                    PREPARE_TIMEOUT_S,
-                    name=name,
-                    warm_up_s=plan.effort.warm_up_s,
-                )
-                self._report.baseline(case, name, rough_us[name])
-            except _CaseFailed as failed:
-                self._report.note(f"baseline {name} has no time on {case}: {failed.verdict.reason}")
-                if self._judge is None:  # it died of this one: again without
-                    return self._prepare_now(case, index, [b for b in baselines if b != name])
-        return trials, rough_us
-
-    def _ask_judge(self, request: str, timeout_s: float, **arguments: Any) -> Any:
-        if self._judge is None:
-            self._judge = Child(
-                "harness.judge",
-                self._plan.device,
-                str(self._exchange),
-                log=self._logs / "judge.log",
-            )
-        try:
-            return self._judge.ask(request, timeout_s, **arguments)
-        except ChildFailed as failed:
-            if not failed.alive:
-                self._judge.kill()
-                self._judge = None
-                self._case_ready = None  # what it had prepared died with it
-            status = failed.status if failed.status is Status.OUT_OF_MEMORY else Status.UNGRADABLE
-            raise _CaseFailed(Verdict(status, f"reference: {failed.reason}")) from failed
-
     # The worker's side
 
-    def _judge_kernel(self, kernel: Kernel, trials: Sequence[str]) -> Verdict:
+    def _judge_kernel(self, kernel: Kernel, trials: int) -> Verdict:
         """Run the kernel on every trial. The first finite trial it gets wrong decides; one that
         is wrong on non-finite inputs alone is NON_FINITE."""
         child = self._worker(kernel)
         self._ask(child, "construct", setup=str(self._exchange / "setup.pt"))
         output = self._exchange / f"{kernel.name}.out"
         worst: Mapping[str, Any] | None = None
-        for index in range(len(trials)):
+        for index in range(trials):
             self._ask(child, "call", trial=self._trial(index), output=str(output))
-            found = self._ask_judge("compare", PREPARE_TIMEOUT_S, trial=index, output=str(output))
-            output.unlink(missing_ok=True)
+            found = self.judging.compare(index, output)
             if found["status"]:
                 return Verdict(
                     Status(found["status"]),
@@ -230,43 +152,41 @@ class _Run:
         assert worst is not None
         return Verdict(Status.PASSED, "", worst["error_rel"], worst["eager_error_rel"])
 
-    def _wrong_when_timed(self, kernel: Kernel) -> Verdict | None:
+    def _wrong_when_timed(self, kernel: Kernel, ready: Prepared) -> Verdict | None:
         """Judge one more call, made as the timed ones were: its inputs are not what they were."""
         output = self._exchange / f"{kernel.name}.out"
-        trial = self._ask(self._worker(kernel), "finish", output=str(output))
-        found = self._ask_judge("compare", PREPARE_TIMEOUT_S, trial=trial, output=str(output))
-        output.unlink(missing_ok=True)
+        at = self._ask(self._worker(kernel), "finish", output=str(output))
+        if at not in range(len(ready.timed)):
+            raise _unusable("finish", at)
+        found = self.judging.compare(ready.timed[at], output)
         if not found["status"]:
             return None
         reason = f"right when judged, wrong after being timed: {found['reason']}"
         errors = found["error_rel"], found["eager_error_rel"]
         return Verdict(Status(found["status"]), reason, *errors)
 
-    def _time_kernel(
-        self, kernel: Kernel, trials: int, rough_us: Mapping[str, float]
-    ) -> dict[str, Timing]:
+    def _time_kernel(self, kernel: Kernel, case: Case, ready: Prepared) -> dict[str, Timing]:
         """Time baselines and kernel block by block: A B C, C B A, A B C, ... cancels drift."""
         effort = self._plan.effort
         child = self._worker(kernel)
-        timed = [self._trial(index) for index in range(min(trials, TIMED_TRIALS))]
+        timed = [self._trial(index) for index in ready.timed]
         own_us = self._ask(child, "warm_up", trials=timed, seconds=effort.warm_up_s)
-        slowest_us = max([own_us, *rough_us.values()])
+        _check_times("warm_up", [own_us], 1)
+        slowest_us = max([own_us, *ready.rough_us.values()])
         samples = int(effort.block_us / slowest_us)
         samples = max(effort.min_samples, min(samples, effort.max_samples))
-        take: dict[str, Callable[[], list[float]]] = {
-            name: lambda name=name: self._ask_judge(  # type: ignore[misc]
-                "block", PREPARE_TIMEOUT_S, name=name, samples=samples
-            )
-            for name in rough_us
-        }
         # The deadline is for one call; a block is many.
         block_s = self._plan.timeout_s + 10 * (samples + 3) * own_us / 1e6
-        take["kernel"] = lambda: child.ask("block", block_s, samples=samples)
-        blocks: dict[str, list[list[float]]] = {name: [] for name in take}
-        order = list(take)
+        blocks: dict[str, list[list[float]]] = {name: [] for name in [*ready.rough_us, "kernel"]}
+        order = list(blocks)
         for _ in range(effort.blocks):
             for name in order:
-                blocks[name].append(take[name]())
+                if name == "kernel":
+                    taken = child.ask("block", block_s, samples=samples)
+                    _check_times("block", taken, samples)
+                else:
+                    taken = self.judging.block(name, case, samples)
+                blocks[name].append(taken)
             order.reverse()
         return {name: stats.summarise(taken) for name, taken in blocks.items()}
 
@@ -296,23 +216,31 @@ class _Run:
 
     # Endings
 
-    def end_case(self) -> None:
-        """Give the memory of a case back."""
-        self._case_ready = None
-        if self._judge is not None:
-            # One that fails at this is replaced when it is next asked.
-            with contextlib.suppress(_CaseFailed):
-                self._ask_judge("release", PREPARE_TIMEOUT_S)
-        for name in list(self._workers):
+    def _release_worker(self, name: str) -> None:
+        if child := self._workers.get(name):
             try:
-                self._ask(self._workers[name], "release")
+                self._ask(child, "release")
             except ChildFailed:
                 self._workers.pop(name).kill()
 
     def close(self, patience_s: float) -> None:
         """End every child: all at once by themselves, the stubborn ones by force."""
-        children = [*self._workers.values(), *([self._judge] if self._judge else [])]
+        children = [*self._workers.values(), *self.judging.children]
         for child in children:
             child.hang_up()
         for child in children:
             child.kill(patience_s)
+
+
+def _check_times(request: str, times_us: Any, count: int) -> None:
+    """Raise ChildFailed unless a worker's answer is so many times that a clock can measure."""
+    usable = isinstance(times_us, list) and len(times_us) == count
+    if not usable or not all(
+        isinstance(us, int | float) and math.isfinite(us) and us > 0 for us in times_us
+    ):
+        raise _unusable(request, times_us)
+
+
+def _unusable(request: str, answer: object) -> ChildFailed:
+    reason = f"the kernel's process answers {request!r} with {str(answer)[:80]}"
+    return ChildFailed(Status.RUNTIME_ERROR, reason, alive=False)

@@ -5,6 +5,7 @@
     <root>/<key>/build.log       commands and compiler output
     <root>/building/<key>/       a build under way, moved to its place when it is done
     <root>/locks/<key>           held by the process that builds
+    <root>/toolkit/, logs/       small things of other modules, kept
 
 A folder in its place is complete, whatever was killed when: it got there by one rename.
 """
@@ -56,8 +57,8 @@ class Manifest:
 
 def root() -> Path:
     """The store's folder: $KERNEL_BENCH_CACHE, or one in the user's cache directory."""
-    if "KERNEL_BENCH_CACHE" in os.environ:
-        return Path(os.environ["KERNEL_BENCH_CACHE"])
+    if given := os.environ.get("KERNEL_BENCH_CACHE"):
+        return Path(given)
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "kernel-bench"
 
@@ -67,7 +68,7 @@ def find(key: str) -> Manifest | None:
     path = root() / key / MANIFEST
     try:
         manifest = Manifest(**json.loads(path.read_text()))
-        with contextlib.suppress(PermissionError):  # a store shared for reading only
+        with contextlib.suppress(OSError):  # a store shared for reading only
             os.utime(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -105,7 +106,9 @@ def put(key: str, manifest: Manifest, library: Path | None, output: str) -> None
         library.rename(done / f"{manifest.module}.so")
     (done / LOG).write_text(output)
     (done / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
-    shutil.rmtree(root() / key, ignore_errors=True)  # a remembered failure, on a rebuild
+    # What a rebuild replaces goes aside first, so that another process always finds one of the two.
+    with contextlib.suppress(FileNotFoundError):
+        (root() / key).rename(done.with_name("replaced"))
     done.rename(root() / key)
     _trim()
 
@@ -154,15 +157,24 @@ def entries() -> list[Entry]:
 
 
 def clear() -> int:
-    """Remove everything but builds under way; return how many bytes that freed."""
+    """Remove every artifact, but no build under way; return how many bytes that freed."""
     freed = sum(entry.size_bytes for entry in entries())
-    for path in root().iterdir() if root().exists() else ():
-        if path.name not in ("building", "locks"):
-            shutil.rmtree(path, ignore_errors=True)
+    for path in root().glob(f"*/{MANIFEST}"):  # also what another version of this tool made
+        forget(path.parent.name)
+    _sweep()
     return freed
 
 
+def _sweep() -> None:
+    """Remove what builds that were killed left behind."""
+    for folder in (root() / "building").glob("*"):
+        with contextlib.suppress(OSError), (root() / "locks" / folder.name).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _trim() -> None:
+    _sweep()
     total = 0
     for entry in entries():
         total += entry.size_bytes

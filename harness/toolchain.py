@@ -9,6 +9,7 @@ import importlib.util
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from pathlib import Path
 from harness import store
 from harness.records import HarnessError
 
+INCLUDE_PATHS = ("CPATH", "CPLUS_INCLUDE_PATH", "CUDA_INC_PATH")
 ENVIRONMENT = (
-    "TORCH_CUDA_ARCH_LIST", "CXX", "CC", "CPATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH",
+    *INCLUDE_PATHS, "TORCH_CUDA_ARCH_LIST", "CXX", "CC", "LIBRARY_PATH",
     "NVCC_PREPEND_FLAGS", "NVCC_APPEND_FLAGS", "NVCC_CCBIN",
 )  # fmt: skip
 """Variables that change what a compiler makes of the same command line."""
@@ -84,18 +86,19 @@ def _cuda_home(nvcc: Path) -> Path:
     return nvcc.resolve().parent.parent
 
 
-def host_compiler() -> str:
-    """The C++ compiler that torch's build machinery calls."""
-    return os.environ.get("CXX", "c++")
+def host_compiler() -> tuple[str, ...]:
+    """The C++ compiler that torch's build machinery calls: a program, perhaps after a launcher."""
+    return tuple(shlex.split(os.environ.get("CXX", ""))) or ("c++",)
 
 
 def check(device: str) -> None:
     """Raise HarnessError, with the remedy, if what builds kernels for `device` is missing."""
     if shutil.which("ninja") is None:
         raise HarnessError("ninja is not installed: run `pip install ninja`.")
-    if shutil.which(host_compiler()) is None:
+    compiler = host_compiler()[0]
+    if shutil.which(compiler) is None:
         raise HarnessError(
-            f"The C++ compiler {host_compiler()!r} is not installed: "
+            f"The C++ compiler {compiler!r} is not installed: "
             "install one (Debian and Ubuntu: `apt-get install g++`), or set CXX."
         )
     if device == "cuda" and find_nvcc() is None:
@@ -128,21 +131,21 @@ def describe(uses_cuda: bool, native: bool) -> dict[str, object]:
         "environment": {name: os.environ.get(name) for name in ENVIRONMENT},
         "python": sys.implementation.cache_tag,
         "machine": platform.machine(),
-        "host compiler": version(host_compiler()),
+        "host compiler": version(*host_compiler()),
         "nvcc": version(str(find_nvcc())) if uses_cuda else None,
         "cpu": _cpu_flags() if native else None,
     }
 
 
 @functools.cache
-def version(compiler: str) -> str:
+def version(*compiler: str) -> str:
     """What the compiler prints as its version. Raises HarnessError if it cannot be run."""
     try:
         return subprocess.run(
-            [compiler, "--version"], capture_output=True, text=True, check=True
+            [*compiler, "--version"], capture_output=True, text=True, check=True
         ).stdout
     except (OSError, subprocess.CalledProcessError) as error:
-        raise HarnessError(f"The compiler {compiler!r} cannot be run: {error}.") from error
+        raise HarnessError(f"The compiler {compiler[0]!r} cannot be run: {error}.") from error
 
 
 def _cpu_flags() -> str:

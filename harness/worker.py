@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from harness import jit
 from harness.catalog import load_module
 from harness.children import Handler, failure
-from harness.oracle import forward, pin_precision
+from harness.oracle import forward, pin_precision, use_device
 from harness.records import Status
 from harness.timing import LiveInputs, Stopwatch
 
@@ -39,6 +39,7 @@ class Worker:
         """Import the kernel file. Its extensions were built beforehand and are only loaded."""
         jit.install(Path(self._path), self._arch, compile_missing=False)
         try:
+            use_device(self._device)
             self._make: Callable[..., nn.Module] = load_module(Path(self._path)).ModelNew
         except (jit.NotBuilt, jit.BuildFailed) as error:
             raise failure(error, Status.BUILD_FAILED, self._path) from error
@@ -60,6 +61,8 @@ class Worker:
             own = {name: value.shape for name, value in model.state_dict().items()}
             if own == {name: value.shape for name, value in case["state"].items()}:
                 model.load_state_dict(case["state"])
+        except (jit.NotBuilt, jit.BuildFailed) as error:
+            raise failure(error, Status.BUILD_FAILED, self._path) from error
         except Exception as error:
             raise failure(error, Status.LOAD_FAILED, self._path) from error
         self._model = model
@@ -80,7 +83,9 @@ class Worker:
         try:
             torch.save({"output": _compact(value), "inputs": inputs}, output)
         except Exception as error:
-            raise failure(error, Status.WRONG_STRUCTURE, self._path) from error
+            full = isinstance(error, OSError) or "PytorchStreamWriter" in str(error)
+            status = Status.OUT_OF_MEMORY if full else Status.WRONG_STRUCTURE
+            raise failure(error, status, self._path) from error
 
     def warm_up(self, trials: Sequence[str], seconds: float) -> float:
         """Get ready to be timed on trials' inputs in turn; return rough microseconds per call."""

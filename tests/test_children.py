@@ -84,6 +84,7 @@ def test_a_poisoned_child_is_ended(child: Child) -> None:
         ("null_write", {}, Status.CRASHED, "died of SIGSEGV"),
         ("signal", {"number": signal.SIGABRT}, Status.CRASHED, "died of SIGABRT"),
         ("signal", {"number": signal.SIGKILL}, Status.OUT_OF_MEMORY, "died of SIGKILL"),
+        ("signal", {"number": 40}, Status.CRASHED, "died of "),
         ("bug", {}, Status.CRASHED, "ZeroDivisionError"),
         ("unanswerable", {}, Status.CRASHED, "not JSON serializable"),
         ("no such request", {}, Status.CRASHED, "KeyError"),

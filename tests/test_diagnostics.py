@@ -57,6 +57,9 @@ def test_the_first_error_is_found_in_the_noise(line: str) -> None:
     [
         "No space left on device",
         "c++: fatal error: Killed signal",
+        "nvcc error   : 'cicc' died due to signal 9 (Kill signal)",
+        "ld: final link failed: Cannot allocate memory",
+        "c++: error: cannot write: Disk quota exceeded",
         "/usr/bin/ld: cannot find -lcudart: No such file or directory",
     ],
 )

@@ -61,7 +61,7 @@ class Builder:
 
     def build(self, rebuild: bool = False) -> list[bool]:
         """For every extension of the file: was it compiled just now?"""
-        given = {"kernel": str(self.kernel), "problem": str(TINY), "axes": {}, "arch": None}
+        given = {"kernel": str(self.kernel), "problem": str(TINY), "sizes": [{}], "arch": None}
         answer = self.child.ask("build", PATIENCE_S, **given, rebuild=rebuild)
         return [extension["fresh"] for extension in answer["extensions"]]
 
@@ -275,12 +275,23 @@ def test_an_error_points_to_the_kernels_own_line(
     assert f"{kernel.name}:{at}:" in raised.value.reason
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        "extra_include_paths=[{}]",
+        "extra_cflags=['-I' + {}]",
+        "extra_cflags=['-isystem', {}]",
+    ],
+)
 def test_a_header_that_changes_is_compiled_anew(
-    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+    options: str, tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
 ) -> None:
-    kernel = write('#include "size.h"', f"extra_include_paths=[{str(tmp_path)!r}]")
+    kernel = write('#include "size.h"', options.format(repr(str(tmp_path))))
+    (tmp_path / "size.h").write_text('#include "sub/value.h"\n')
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "value.h").write_text('#include "deep.h"\n')
     for value in (1, 2):
-        (tmp_path / "size.h").write_text(f"#define VALUE {value}\n")
+        (tmp_path / "sub" / "deep.h").write_text(f"#define VALUE {value}\n")
         process = builder(kernel)
         process.build()
         assert process.printed == [f"value {value}"]
@@ -294,6 +305,60 @@ def test_a_header_that_was_missing_may_be_added(
         builder(kernel).build()
     (tmp_path / "size.h").write_text("#define VALUE 1\n")
     assert builder(kernel).build() == [True]
+
+
+BY_SIZE = """
+from torch.utils.cpp_extension import load_inline
+class ModelNew:
+    def __init__(self, in_features, out_features):
+        source = f"#define VALUE {{out_features}}" + r\"\"\"{source}\"\"\"
+        load_inline("sized", source, no_implicit_headers=True)
+"""
+
+
+def test_a_source_that_holds_the_sizes_is_built_for_each(tmp_path: Path) -> None:
+    kernel = tmp_path / "sized.py"
+    kernel.write_text(BY_SIZE.format(source=f"\n// {tmp_path}\n{CPP}"))
+    child = Child("harness.jit", log=tmp_path / "log")
+    sizes = [{"out_features": 3}, {"out_features": 5}]
+    given = {"kernel": str(kernel), "problem": str(TINY), "arch": None, "rebuild": False}
+    try:
+        answer = child.ask("build", PATIENCE_S, sizes=sizes, **given)
+    finally:
+        child.kill()
+    assert [extension["fresh"] for extension in answer["extensions"]] == [True, True]
+
+
+LIBRARY = """
+from torch.utils.cpp_extension import load_inline
+class ModelNew: ...
+path = load_inline("no_module", r\"\"\"// {unique}
+int nothing() {{ return 0; }}\"\"\", no_implicit_headers=True, is_python_module=False)
+print("value", type(path).__name__)
+"""
+
+
+def test_a_library_that_is_no_module_gives_its_path(
+    tmp_path: Path, builder: Callable[..., Builder]
+) -> None:
+    kernel = tmp_path / "library.py"
+    kernel.write_text(LIBRARY.format(unique=tmp_path))
+    process = builder(kernel)
+    process.build()
+    assert process.printed == ["value str"]
+
+
+def test_a_generated_source_goes_by_its_place_in_the_call(
+    tmp_path: Path, builder: Callable[..., Builder]
+) -> None:
+    kernel = tmp_path / "generated.py"
+    kernel.write_text(
+        "from torch.utils.cpp_extension import load_inline\nclass ModelNew: ...\n"
+        f"SOURCE = '// {tmp_path}'\n"
+        "load_inline('g', [SOURCE, 'int a;\\n' + 'int b = gone;'], no_implicit_headers=True)\n"
+    )
+    with pytest.raises(ChildFailed, match=r"^cpp_sources\[1\]:2:\d+: error.*gone"):
+        builder(kernel).build()
 
 
 @pytest.fixture

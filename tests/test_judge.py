@@ -20,8 +20,8 @@ TRIALS = ["own", "own again", "normal", "NaN", "infinite"]
 @pytest.fixture
 def judge(tmp_path: Path) -> Judge:
     judge = Judge("cpu", str(tmp_path))
-    names = judge.prepare(str(TINY), {}, "float32", 1, ["own", "normal", "non_finite"])
-    assert names == TRIALS
+    made = judge.prepare(str(TINY), {}, "float32", 1, ["own", "normal", "non_finite"])
+    assert made == {"trials": TRIALS, "timed": [0, 1]}
     return judge
 
 
@@ -53,6 +53,16 @@ def test_prepare_leaves_a_worker_inputs_and_weights_but_no_truth(
         trial = torch.load(tmp_path / f"{index}.pt", weights_only=True)
         assert set(trial) == {"inputs", "seed"}
     assert not (tmp_path / f"{len(TRIALS)}.pt").exists()
+
+
+@pytest.mark.parametrize(
+    "families, timed", [(["normal", "non_finite"], [0]), (["non_finite"], [0, 1])]
+)
+def test_finite_inputs_are_timed_where_there_are_any(
+    families: list[str], timed: list[int], tmp_path: Path
+) -> None:
+    made = Judge("cpu", str(tmp_path)).prepare(str(TINY), {}, "float32", 1, families)
+    assert made["timed"] == timed
 
 
 @pytest.mark.parametrize("trial", TRIALS)

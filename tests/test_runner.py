@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness import prebuild, runner
+from harness import judging, prebuild, runner
 from harness.children import ChildFailed
 from harness.plan import Effort, Plan
 from harness.records import Build, Case, Kernel, Problem, Result, Status
@@ -28,7 +28,7 @@ NON_FINITE = RIGHT | {"status": "NON_FINITE", "reason": "NaN inputs: lost", "err
 
 ANSWERS: Mapping[str, Answer] = {
     "build": {"seconds": 1.0, "extensions": []},
-    "prepare": ["own", "NaN"],
+    "prepare": {"trials": ["own", "NaN"], "timed": [0]},
     "start_baseline": 1000.0,
     "compare": RIGHT,
     "load": None,
@@ -36,7 +36,7 @@ ANSWERS: Mapping[str, Answer] = {
     "call": None,
     "warm_up": 500.0,
     "finish": 0,
-    "block": [1.0, 2.0, 3.0],
+    "block": [],  # see Stage.answer
     "release": None,
 }
 
@@ -65,6 +65,8 @@ class Stage:
         self.arguments.append((asked, arguments))
         answers = self.answers.get(asked) or self.answers.get(f"{who} {request}") or []
         answer = answers.pop(0) if len(answers) > 1 else (*answers, ANSWERS[request])[0]
+        if answer == []:
+            answer = [1.0 + i for i in range(arguments["samples"])]
         if isinstance(answer, ChildFailed):
             child.alive = answer.alive
         if isinstance(answer, BaseException):
@@ -128,7 +130,7 @@ class Notes:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage()
-    for module in (prebuild, runner):
+    for module in (prebuild, judging, runner):
         monkeypatch.setattr(
             module, "Child", lambda module, *args, log: FakeChild(stage, module, *args, log=log)
         )
@@ -199,7 +201,7 @@ def test_cases_have_seeds_far_apart(go: Go, stage: Stage) -> None:
 def test_workers_are_told_nothing_of_truth_or_verdicts(go: Go, stage: Stage) -> None:
     go()
     told = {frozenset(given) for asked, given in stage.arguments if asked.startswith("a ")}
-    told.discard(frozenset({"kernel", "problem", "axes", "arch", "rebuild"}))  # its builder
+    told.discard(frozenset({"kernel", "problem", "sizes", "arch", "rebuild"}))  # its builder
     assert set().union(*told) == {"setup", "trial", "trials", "output", "seconds", "samples"}
 
 
@@ -239,7 +241,7 @@ def test_baselines_and_kernel_alternate(go: Go, stage: Stage) -> None:
     blocks = [asked for asked in stage.asked if " block" in asked]
     there = ["judge block eager", "judge block compile", "a block"]
     assert blocks == there + there[::-1]
-    assert row.timing.blocks_us == ((1.0, 2.0, 3.0),) * 2
+    assert row.timing.blocks_us == (tuple(1.0 + i for i in range(8)),) * 2
     assert set(row.baselines) == set(row.speedups) == {"eager", "compile"}
 
 
@@ -312,7 +314,7 @@ def test_a_kernel_that_does_not_build_is_never_run(go: Go, stage: Stage) -> None
     stage.answers["a build"] = [fails(Status.BUILD_FAILED)]
     notes = go()
     assert notes.statuses == [Status.BUILD_FAILED, P, Status.BUILD_FAILED, P]
-    assert "logs/build-a.log" in notes.rows[0].verdict.reason
+    assert notes.builds["a"].log.endswith("/build-a.log")
     assert stage.started("a") == 0
 
 
@@ -334,34 +336,55 @@ def test_a_worker_that_dies_between_cases_is_replaced(go: Go, stage: Stage) -> N
 
 
 @pytest.mark.parametrize(
-    "status, expected",
-    [
-        (Status.UNGRADABLE, Status.UNGRADABLE),
-        (Status.OUT_OF_MEMORY, Status.OUT_OF_MEMORY),
-        (Status.TIMED_OUT, Status.UNGRADABLE),
-        (Status.CRASHED, Status.UNGRADABLE),
-    ],
+    "status", [Status.UNGRADABLE, Status.OUT_OF_MEMORY, Status.TIMED_OUT, Status.CRASHED]
 )
-def test_a_case_that_cannot_be_prepared(
-    status: Status, expected: Status, go: Go, stage: Stage
-) -> None:
+def test_a_case_that_cannot_be_prepared(status: Status, go: Go, stage: Stage) -> None:
     dead = status in (Status.TIMED_OUT, Status.CRASHED)
     stage.answers["judge prepare"] = [fails(status, alive=not dead), ANSWERS["prepare"]]
     notes = go()
-    assert notes.statuses == [expected, expected, P, P]
+    assert notes.statuses == [Status.UNGRADABLE, Status.UNGRADABLE, P, P]
+    assert all(row.as_expected for row in notes.rows)  # no kernel is to blame
     assert notes.rows[0].verdict.reason == f"reference: pretended {status}"
     assert stage.asked.count("judge prepare") == 2
 
 
-@pytest.mark.parametrize("request_", ["compare", "block"])
-def test_a_judge_that_dies_over_one_kernel_is_ready_for_the_next(
-    request_: str, go: Go, stage: Stage
+@pytest.mark.parametrize("status", [Status.OUT_OF_MEMORY, Status.CRASHED])
+def test_an_output_that_the_judge_cannot_take_clears_no_kernel(
+    status: Status, go: Go, stage: Stage
 ) -> None:
-    stage.answers[f"judge {request_}"] = [fails(Status.CRASHED, alive=False), ANSWERS[request_]]
+    stage.answers["judge compare"] = [fails(status, alive=False), RIGHT]
     notes = go()
-    assert notes.statuses == [Status.UNGRADABLE, P, P, P]
+    assert notes.statuses == [status, P, P, P]
+    assert not notes.rows[0].as_expected
     assert stage.started("judge") == 2
     assert stage.asked.count("judge prepare") == 3
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_baseline_that_breaks_off_costs_no_kernel_its_row(
+    alive: bool, go: Go, stage: Stage
+) -> None:
+    stage.answers["judge block compile"] = [fails(Status.RUNTIME_ERROR, alive), []]
+    notes = go()
+    assert notes.statuses == [P] * 4
+    # It is left out of that case only.
+    timed = [{"eager"}, {"eager"}, {"eager", "compile"}, {"eager", "compile"}]
+    assert [set(row.baselines) for row in notes.rows] == timed
+    (said,) = notes.said
+    assert "baseline compile has no time" in said
+    assert stage.started("judge") == (1 if alive else 2)
+
+
+NONSENSE = [None, -1.0, "soon", [0.0] * 8, [float("nan")] * 8, [1.0]]
+
+
+@pytest.mark.parametrize("request_", ["warm_up", "block", "finish"])
+@pytest.mark.parametrize("answer", NONSENSE)
+def test_a_worker_that_answers_nonsense_is_not_believed(
+    request_: str, answer: Any, go: Go, stage: Stage
+) -> None:
+    stage.answers[f"a {request_}"] = [answer]
+    assert go(cases=PLAN.cases[:1]).statuses == [Status.RUNTIME_ERROR, P]
 
 
 def test_a_judge_that_dies_between_cases_is_replaced(go: Go, stage: Stage) -> None:

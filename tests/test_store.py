@@ -87,3 +87,24 @@ def test_clear_says_what_it_freed() -> None:
     size = sum(entry.size_bytes for entry in store.entries())
     assert store.clear() == size > 0
     assert store.entries() == []
+
+
+def test_clear_leaves_what_is_not_the_stores(root: Path) -> None:
+    fill("a")
+    (root / "precious").mkdir()
+    store.clear()
+    assert (root / "precious").exists()
+
+
+def test_what_killed_builds_left_goes_but_no_build_under_way(root: Path) -> None:
+    (root / "building" / "killed").mkdir(parents=True)
+    with store.building("busy") as busy:
+        fill("other")
+        store.clear()
+        assert busy.exists()
+    assert not (root / "building" / "killed").exists()
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERNEL_BENCH_CACHE", "")
+    assert store.root().name == "kernel-bench"

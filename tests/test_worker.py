@@ -95,6 +95,18 @@ def test_named_tuples_and_dicts_are_written_plainly(
     assert written["n"] is None
 
 
+def test_a_full_disk_is_not_the_outputs_fault(
+    worker: Callable[..., Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("[enforce fail] PytorchStreamWriter failed writing file data/0")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(RequestFailed) as raised:
+        worker("control_exact").call(str(tmp_path / "0.pt"), str(tmp_path / "output"))
+    assert raised.value.status is Status.OUT_OF_MEMORY
+
+
 @pytest.mark.parametrize(
     "kernel, step, status",
     [

@@ -1,2 +1,5 @@
 #pragma once
 #include <lean/torch.h>
+#ifdef LEAN_PARALLEL
+#include <ATen/Parallel.h>
+#endif
