@@ -80,7 +80,8 @@ def suggest(wanted: str, known: Iterable[str]) -> str:
 def read_problem(path: Path) -> Problem:
     """Read a problem file's axes and facts without executing it.
 
-    An axis is a lower-case module global assigned a literal number or string.
+    An axis is a module global that holds a number or a string, written out or as arithmetic of
+    numbers (1024 * 8). One that derives from another axis is none: it follows that one.
     Raises HarnessError if the file is missing, is not Python, or lacks a required name.
     """
     tree = _parse(path)
@@ -95,13 +96,28 @@ def read_problem(path: Path) -> Problem:
     axes = {
         name: value
         for name, value in literals.items()
-        if name.islower() and isinstance(value, int | float | str)
+        if not name.startswith("_") and isinstance(value, int | float | str)
     }
-    sweep = {
-        device: (items,) if isinstance(items, str) else tuple(items)
-        for device, items in dict(literals.get("SWEEP", {})).items()
-    }
+    sweep = _read_sweep(literals.get("SWEEP", {}), path)
     return Problem(path.stem, path.resolve(), axes, sweep, families)
+
+
+def _read_sweep(value: Any, path: Path) -> dict[str, tuple[str, ...]]:
+    """Device -> sweep items, in the grammar of `--sweep`; one item alone will do."""
+    lists = (
+        {d: (v,) if isinstance(v, str) else v for d, v in value.items()}
+        if isinstance(value, dict)
+        else None
+    )
+    if lists is None or not all(
+        device in DEVICES and _is_list(items) and all(isinstance(item, str) for item in items)
+        for device, items in lists.items()
+    ):
+        raise HarnessError(
+            f"{path}: SWEEP is {value!r}: write it by device, as in "
+            "{'cuda': ('batch_size=1,64',), 'cpu': ('batch_size=4',)}."
+        )
+    return {device: tuple(items) for device, items in lists.items()}
 
 
 def read_kernel(path: Path) -> Kernel:
@@ -245,8 +261,8 @@ def _literals(tree: ast.Module, path: Path, facts: Sequence[str]) -> dict[str, A
     for statement in tree.body:
         for name in _assigned_names(statement):
             try:
-                found[name] = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
-            except (ValueError, TypeError):
+                found[name] = _constant(statement.value)  # type: ignore[attr-defined]
+            except (ValueError, TypeError, ArithmeticError):
                 if name in facts:
                     raise HarnessError(
                         f"{path}:{statement.lineno}: {name} must be written as a literal, "
@@ -254,6 +270,18 @@ def _literals(tree: ast.Module, path: Path, facts: Sequence[str]) -> dict[str, A
                     ) from None
                 found.pop(name, None)
     return found
+
+
+def _constant(value: ast.expr) -> Any:
+    """What a literal or arithmetic of numbers stands for. Raises ValueError for anything else."""
+    if isinstance(value, ast.BinOp | ast.UnaryOp):
+        nodes = list(ast.walk(value))
+        numbers = [n for n in nodes if isinstance(n, ast.Constant)]
+        if all(isinstance(n, _ARITHMETIC) for n in nodes) and all(
+            isinstance(n.value, int | float) for n in numbers
+        ):
+            return eval(compile(ast.Expression(value), "", "eval"), {"__builtins__": {}})
+    return ast.literal_eval(value)
 
 
 def _guess_devices(tree: ast.Module) -> tuple[str, ...]:
@@ -271,10 +299,14 @@ def _guess_devices(tree: ast.Module) -> tuple[str, ...]:
     return ("cuda",) if has_cuda else ("cpu",)
 
 
+# No powers: one of them can take a lifetime.
+_ARITHMETIC = (
+    ast.BinOp, ast.UnaryOp, ast.Constant,
+    ast.unaryop, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod,
+)  # fmt: skip
 _EXPRESSION_NODES = (
-    ast.Expression, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Name, ast.Constant,
-    ast.boolop, ast.unaryop, ast.cmpop, ast.Load,
-    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod,
+    *_ARITHMETIC, ast.Expression, ast.BoolOp, ast.Compare, ast.Name,
+    ast.boolop, ast.cmpop, ast.Load,
 )  # fmt: skip
 
 

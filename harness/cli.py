@@ -6,15 +6,12 @@ the call or the set-up, said in one sentence. 130: stopped by Ctrl-C.
 
 from __future__ import annotations
 
-import re
-import secrets
 import signal
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.console import Console
@@ -28,13 +25,13 @@ from harness import (
     plots,
     prebuild,
     results,
-    runner,
     selfcheck,
     store,
     toolchain,
 )
-from harness.children import Child, ChildFailed
+from harness.machine import for_architecture, probe
 from harness.options import (
+    DEFAULT_PROBLEM,
     ArchOption,
     BaselineOption,
     ClearOption,
@@ -51,16 +48,13 @@ from harness.options import (
     SelfcheckArgument,
     SweepOption,
     TimeoutOption,
+    VerboseOption,
     examples,
 )
-from harness.plan import FULL, QUICK, Plan
-from harness.progress import Progress, print_summary
-from harness.records import BASELINES, HarnessError, Kernel, Problem, Result
-from harness.sweep import expand_cases
+from harness.progress import Progress
+from harness.records import BASELINES, HarnessError
+from harness.session import ROOT, carry_out, plan_run, say_error, seed_or_new
 
-ROOT = Path(__file__).resolve().parent.parent
-DEFAULT_PROBLEM = "gemm_swish_divide_clamp_tanh_clamp"
-DEFAULT_DTYPES = {"cuda": "float32,bfloat16", "cpu": "float32"}
 COMMANDS = ("run", "check", "build", "list", "plot", "cache", "selfcheck")
 
 app = typer.Typer(
@@ -98,23 +92,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Abort:
         return 130
     except HarnessError as error:
-        _say_error(str(error))
+        say_error(str(error))
         return 2
     except Exception as error:
         # Usage errors of click, which typer may bring along under a name of its own.
         if not hasattr(error, "format_message"):
             raise
-        _say_error(
+        say_error(
             f"{error.format_message().rstrip('.')}. `run_bench.py {given[0]} --help` shows how."
         )
         return 2
     return int(code or 0)
-
-
-def _say_error(sentence: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"[bold red]error:[/] {escape(sentence)}"
-    )
 
 
 @app.command(
@@ -140,9 +128,12 @@ def run(
     seed: SeedOption = None,
 ) -> int:
     """Build, judge and time kernels; write CSV, plots and the environment. The default."""
-    return _run(
-        problem, kernel, device, dtype, sweep, baseline, out, quick, rebuild, timeout, seed, False
+    baselines = _parse_baselines(baseline)
+    plan, machine = plan_run(
+        lambda: probe(device), problem, kernel, dtype, sweep, baselines, quick=quick
     )
+    plan = replace(plan, rebuild=rebuild, timeout_s=timeout, seed=seed_or_new(seed))
+    return carry_out(plan, machine, out, console)
 
 
 @app.command(epilog=examples("check", "check --kernel path/to/my_kernel.py --dtype float16"))
@@ -159,7 +150,9 @@ def check(
     seed: SeedOption = None,
 ) -> int:
     """Build and judge kernels without timing them."""
-    return _run(problem, kernel, device, dtype, sweep, "", out, quick, rebuild, timeout, seed, True)
+    plan, machine = plan_run(lambda: probe(device), problem, kernel, dtype, sweep, quick=quick)
+    plan = replace(plan, rebuild=rebuild, timeout_s=timeout, seed=seed_or_new(seed))
+    return carry_out(replace(plan, judge_only=True), machine, out, console)
 
 
 @app.command(name="list", epilog=examples("list", "list --problem swiglu"))
@@ -173,17 +166,13 @@ def list_(
             f"\n[bold]{found.name}[/]  " + " ".join(f"{k}={v}" for k, v in found.axes.items())
         )
         table = Table(box=None, padding=(0, 2), show_header=False)
-        for kernel in _kernels_or_none(found):
+        for path in sorted((ROOT / "kernels" / found.name).glob("*.py")):
+            kernel = catalog.read_kernel(path)
             facts = [", ".join(kernel.dtypes)] if kernel.dtypes else []
             facts += [f"kept for {kernel.known_defect}"] if kernel.known_defect else []
             table.add_row("", kernel.name, "/".join(kernel.devices), "; ".join(facts))
         console.print(table)
     return 0
-
-
-def _kernels_or_none(problem: Problem) -> list[Kernel]:
-    folder = ROOT / "kernels" / problem.name
-    return [catalog.read_kernel(path) for path in sorted(folder.glob("*.py"))]
 
 
 @app.command(epilog=examples("plot results/20260101-120000-rms_norm-cuda"))
@@ -195,57 +184,36 @@ def plot(folder: FolderArgument) -> int:
 
 
 @app.command(
-    epilog=examples("build", "build --arch 9.0a", "build --problem swiglu --arch 10.0a --rebuild")
+    epilog=examples("build", "build --arch 9.0a", "build --problem swiglu --rebuild --verbose")
 )
 def build(
     problem: ProblemOption = DEFAULT_PROBLEM,
     kernel: KernelOption = None,
     arch: ArchOption = None,
     rebuild: RebuildOption = False,
+    verbose: VerboseOption = False,
 ) -> int:
     """Build kernels into the store, for a later run here or on a machine that shares it.
 
     With --arch, CUDA kernels for that architecture: no GPU is needed.
     """
-    found = catalog.find_problem(ROOT, problem)
-    kernels = catalog.find_kernels(ROOT, found, kernel or [])
-    toolchain.prepare_environment()
-    facts = _probe("auto")
-    if arch is None:
-        device, capability = facts["device"], _capability(facts)
-    elif facts["cuda"] is None:
-        raise HarnessError(
-            "This torch is built without CUDA, so CUDA kernels cannot be linked against it: "
-            "install a CUDA build of torch; it needs no GPU."
-        )
-    else:
-        device, capability = "cuda", toolchain.parse_architecture(arch)
-    wanted = [k for k in kernels if device in k.devices]
+    plan, machine = plan_run(
+        lambda: for_architecture(arch) if arch else probe("auto"), problem, kernel, quick=True
+    )
+    plan = replace(plan, rebuild=rebuild, arch=arch or plan.arch)
+    wanted = [k for k in plan.kernels if machine.kind in k.devices]
     if not wanted:
         raise HarnessError(
-            f"None of these kernels is for {device}: "
+            f"None of these kernels is for {machine.kind}: "
             "name an architecture with --arch to build CUDA kernels without a GPU."
         )
-    toolchain.check(device)
-    cases = expand_cases(found, device, DEFAULT_DTYPES[device].split(","), [])
-    plan = Plan(
-        problem=found,
-        kernels=wanted,
-        cases=cases,
-        baselines=[],
-        device=device,
-        capability=capability,
-        effort=QUICK[device],
-        seed=0,
-        timeout_s=60,
-        arch=arch or _architecture(facts),
-        rebuild=rebuild,
-    )
-    logs = store.root() / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    with Progress(console, wanted, cases) as progress:
-        builds = prebuild.build_all(plan, logs, progress)
+    logs = store.make_folder("logs")
+    with Progress(console, wanted, plan.cases) as progress:
+        builds = prebuild.build_all(replace(plan, kernels=wanted), logs, progress)
     for name, built in builds.items():
+        if verbose:
+            console.rule(name)
+            console.print((logs / Path(built.log).name).read_text(), markup=False, soft_wrap=True)
         for resource in built.resources:
             console.print(f"  {name}: {escape(diagnostics.summary(resource))}", soft_wrap=True)
     return 1 if any(built.status for built in builds.values()) else 0
@@ -285,109 +253,15 @@ def selfcheck_(what: SelfcheckArgument, out: OutOption = Path("results")) -> int
     """Measure the tool itself. `build`: load_inline against ours, same sources, same machine."""
     if what != "build":
         raise HarnessError(f"There is no selfcheck {what!r}. There is: build.")
-    toolchain.prepare_environment()
-    facts = _probe("auto")
-    device = facts["device"].partition(":")[0]
-    toolchain.check(device)
-    folder = results.create_folder(out, "selfcheck-build", device)
-    results.write_environment(folder, environment.describe(facts, ROOT))
+    machine = probe("auto")
+    toolchain.check(machine.kind)
+    folder = results.create_folder(out, "selfcheck-build", machine.kind)
+    results.write_environment(folder, environment.describe(machine.facts, ROOT))
     with console.status("building ...") as status:
-        rows = selfcheck.build(
-            ROOT, device, facts.get("capability"), folder, lambda text: status.update(text)
-        )
+        rows = selfcheck.build(ROOT, machine, folder, lambda text: status.update(text))
     selfcheck.print_table(console, rows)
     console.print(f"[dim]{folder}[/]", soft_wrap=True)
     return 0
-
-
-def _run(
-    problem_name: str,
-    kernel_names: list[str] | None,
-    device: str,
-    dtype: str | None,
-    sweep: list[str] | None,
-    baseline: str,
-    out: Path,
-    quick: bool,
-    rebuild: bool,
-    timeout_s: float,
-    seed: int | None,
-    judge_only: bool,
-) -> int:
-    problem = catalog.find_problem(ROOT, problem_name)
-    kernels = catalog.find_kernels(ROOT, problem, kernel_names or [])
-    baselines = _parse_baselines(baseline)
-    toolchain.prepare_environment()
-    facts = _probe(device)
-    kind = facts["device"].partition(":")[0]
-    dtypes = (dtype or DEFAULT_DTYPES[kind]).split(",")
-    if any(kind in kernel.devices for kernel in kernels):
-        toolchain.check(kind)
-    cases = expand_cases(problem, facts["device"], dtypes, sweep or [], quick)
-    seed = secrets.randbits(32) if seed is None else seed
-    plan = Plan(
-        problem=problem,
-        kernels=kernels,
-        cases=cases,
-        baselines=baselines,
-        device=facts["device"],
-        capability=_capability(facts),
-        arch=_architecture(facts),
-        effort=(QUICK if quick else FULL)[kind],
-        seed=seed,
-        timeout_s=timeout_s,
-        judge_only=judge_only,
-        rebuild=rebuild,
-    )
-    folder = results.create_folder(out, problem.name, kind)
-    writer = results.Writer(folder, list(problem.axes), baselines)
-    record = environment.describe(facts, ROOT)
-    results.write_environment(folder, record)
-    console.print(
-        f"[bold]{problem.name}[/] on {record['device_name']}: {_count(kernels, 'kernel')} × "
-        f"{_count(cases, 'case')} → {folder}",
-        soft_wrap=True,
-    )
-    progress = Progress(console, kernels, cases)
-    rows = progress.rows
-    try:
-        with progress:
-            runner.run(plan, folder, writer, progress)
-    except KeyboardInterrupt:
-        console.print(
-            f"\nStopped. {len(rows)} of {len(kernels) * len(cases)} rows are in {folder}; "
-            f"`run_bench.py plot {folder}` draws them.",
-            soft_wrap=True,
-        )
-        return 130
-    finally:
-        # Not before the end: until then, no kernel is to know what its inputs will be.
-        results.write_environment(folder, record | {"seed": seed})
-    if not judge_only:
-        plots.plot_all(folder)
-    print_summary(console, rows, folder)
-    return _exit_code(rows, kind)
-
-
-def _count(things: Sequence[object], name: str) -> str:
-    return f"{len(things)} {name}{'s'[: len(things) != 1]}"
-
-
-def _capability(facts: Mapping[str, Any]) -> tuple[int, int] | None:
-    return tuple(facts["capability"]) if "capability" in facts else None
-
-
-def _architecture(facts: Mapping[str, Any]) -> str | None:
-    capability = _capability(facts)
-    return toolchain.architecture(capability) if capability else None
-
-
-def _exit_code(rows: Sequence[Result], kind: str) -> int:
-    if all(row.verdict.status == "SKIPPED" for row in rows):
-        reason = rows[0].verdict.reason
-        _say_error(f"No kernel could run: {reason}. Name another --kernel, --device or --dtype.")
-        return 2
-    return 0 if all(row.as_expected for row in rows) else 1
 
 
 def _parse_baselines(text: str) -> list[str]:
@@ -399,23 +273,3 @@ def _parse_baselines(text: str) -> list[str]:
                 f"There are {', '.join(BASELINES)}."
             )
     return list(dict.fromkeys(names))
-
-
-def _probe(device: str) -> dict[str, Any]:
-    """What torch says of the device, asked in a child so that this process stays without a GPU."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise HarnessError(f"There is no device {device!r}. Choose auto, cuda, cuda:N or cpu.")
-    with tempfile.TemporaryDirectory() as folder:
-        child = Child("harness.environment", log=Path(folder) / "log")
-        try:
-            facts: dict[str, Any] = child.ask("device_facts", 120, device=device)
-        except ChildFailed as failed:
-            raise HarnessError(f"PyTorch does not start: {failed.reason}.") from failed
-        finally:
-            child.kill()
-    if not facts["available"]:
-        raise HarnessError(
-            f"PyTorch finds no GPU for --device {device} (it sees {facts['device_count']}): "
-            "run with --device cpu, or install a CUDA build of torch and the NVIDIA driver."
-        )
-    return facts

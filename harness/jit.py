@@ -27,7 +27,7 @@ from harness import diagnostics, lean, store
 from harness.catalog import load_module
 from harness.children import Handler, RequestFailed, failure
 from harness.fingerprint import Arguments, artifact_key
-from harness.records import Status
+from harness.records import HarnessError, Status
 
 
 class NotBuilt(Exception):
@@ -259,7 +259,7 @@ def build(
         if not uses or _loads_in_functions(Path(kernel)):
             for axes in sizes:
                 module.ModelNew(*load_module(Path(problem), axes).get_init_inputs())
-    except BuildFailed as error:
+    except (BuildFailed, HarnessError) as error:
         raise RequestFailed(Status.BUILD_FAILED, str(error)) from error
     except Exception as error:
         raise failure(error, Status.LOAD_FAILED, kernel) from error

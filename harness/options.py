@@ -9,6 +9,8 @@ import typer
 
 from harness.records import BASELINES
 
+DEFAULT_PROBLEM = "gemm_swish_divide_clamp_tanh_clamp"
+
 ProblemOption = Annotated[
     str,
     typer.Option(
@@ -74,6 +76,9 @@ ArchOption = Annotated[
         help="Compute capability to build CUDA kernels for, such as 9.0a. "
         "(default: that of the GPU here)",
     ),
+]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print the compilers' commands and output.")
 ]
 ClearOption = Annotated[bool, typer.Option("--clear", help="Remove everything from the store.")]
 SelfcheckArgument = Annotated[str, typer.Argument(metavar="WHAT", help="build")]

@@ -43,9 +43,9 @@ class Plan:
     device: str
     capability: tuple[int, int] | None
     effort: Effort
-    seed: int
+    seed: int = 0
     """Secret while the run lasts; every case's inputs derive from it."""
-    timeout_s: float
+    timeout_s: float = 60.0
     """For one request to a worker."""
     judge_only: bool = False
     arch: str | None = None

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.records import BASELINES, Build, Case, Kernel, Result, Status
+from harness.records import BASELINES, NOT_RUN, Build, Case, Kernel, Result, Status
 from harness.stats import geometric_mean
 
 _COLOURS = {Status.PASSED: "green", Status.NON_FINITE: "yellow", Status.SKIPPED: "dim"}
@@ -192,7 +192,7 @@ def _ratios(means: Mapping[str, float], baselines: Sequence[str]) -> list[str]:
 
 
 def _passed(rows: Sequence[Result]) -> str:
-    ran = [row for row in rows if row.verdict.status is not Status.SKIPPED]
+    ran = [row for row in rows if row.verdict.status not in NOT_RUN]
     return f"{sum(r.verdict.status is Status.PASSED for r in ran)}/{len(ran)}" if ran else "-"
 
 
@@ -208,8 +208,8 @@ def _remarks(rows: Sequence[Result]) -> str:
             counts[row.verdict.status, row.as_expected] += 1
     parts = []
     for (status, expected), count in counts.items():
-        if status is Status.SKIPPED:
-            parts.append(f"[dim]{count} SKIPPED[/]")
+        if status in NOT_RUN:
+            parts.append(f"[dim]{count} {status}[/]")
         elif expected:
             parts.append(f"[yellow]{count} {status}, as the file says[/]")
         else:

@@ -24,14 +24,14 @@ from typing import Any
 
 import pandas as pd
 
-from harness.records import HarnessError, Result, Timing
+from harness.records import BASELINES, HarnessError, Result, Timing
 
 RESULTS = "results.csv"
 SAMPLES = "samples.csv"
 ENVIRONMENT = "environment.json"
 
-BASELINES = ("eager", "compile")
-"""Baselines whose columns are always there, empty where they were not run."""
+ALWAYS_THERE = ("eager", "compile")
+"""Baselines whose columns are there even if they were not run."""
 
 BEFORE_AXES = ("problem", "kernel", "device", "dtype")
 AFTER_AXES = (
@@ -77,12 +77,13 @@ class Writer:
 
         axes: names of the problem's axes, in column order.
         baselines: names that may occur in `Result.baselines`, beyond BASELINES.
-        Raises ValueError when two columns would share a name, HarnessError when the
-        folder cannot be written to.
+        Raises HarnessError when two columns would share a name, or when the folder
+        cannot be written to.
         """
         self._folder = folder
+        check_axes(axes)
         self._axes = tuple(axes)
-        self._columns = _columns(self._axes, tuple(dict.fromkeys([*BASELINES, *baselines])))
+        self._columns = _columns(self._axes, tuple(dict.fromkeys([*ALWAYS_THERE, *baselines])))
         self._write(RESULTS, [self._columns])
         self._write(SAMPLES, [SAMPLE_COLUMNS])
 
@@ -110,17 +111,27 @@ class Writer:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise HarnessError(
-                f"Cannot write {path} ({error.strerror}); make room or name another folder."
-            ) from error
+            raise _refused(path, error) from error
+
+
+def _refused(path: Path, error: OSError) -> HarnessError:
+    return HarnessError(
+        f"Cannot write {path} ({error.strerror}); make room or name another folder."
+    )
 
 
 def write_environment(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Write the facts to environment.json, in their own order; what JSON lacks, as text."""
+    """Write the facts to environment.json, in their own order; what JSON lacks, as text.
+
+    Raises HarnessError when the disk refuses.
+    """
     path = folder / ENVIRONMENT
     aside = path.with_suffix(".tmp")
-    aside.write_text(json.dumps(facts, indent=2, default=str) + "\n", encoding="utf-8")
-    aside.replace(path)
+    try:
+        aside.write_text(json.dumps(facts, indent=2, default=str) + "\n", encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise _refused(path, error) from error
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
@@ -145,6 +156,10 @@ def read(folder: Path) -> pd.DataFrame:
     header, *rows = _whole_records(path.read_bytes().decode(errors="replace")) or [[]]
     if not rows:
         raise HarnessError(f"{path} holds no results; run the benchmark again.")
+    if missing := {*BEFORE_AXES, "case", "status", "reason", "latency_us"} - set(header):
+        raise HarnessError(
+            f"{path} is no results file of this tool: it has no column {min(missing)!r}."
+        )
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))
     return pd.DataFrame(
         {name: [_value(name, cell) for cell in cells] for name, cells in columns.items()}
@@ -165,10 +180,17 @@ def _columns(axes: Sequence[str], baselines: Sequence[str]) -> list[str]:
         *chain.from_iterable(_time_columns(_slug(name)) for name in baselines),
         *chain.from_iterable(_speedup_columns(_slug(name)) for name in baselines),
     ]
-    twice = sorted({column for column in columns if columns.count(column) > 1})
-    if twice:
-        raise ValueError(f"two columns of {RESULTS} would be called {', '.join(twice)}")
     return columns
+
+
+def check_axes(axes: Iterable[str]) -> None:
+    """Raise HarnessError if a column of results.csv has the name of an axis already."""
+    taken = [axis for axis in axes if axis in _columns((), tuple(BASELINES))]
+    if taken:
+        raise HarnessError(
+            f"The problem's axis {taken[0]!r} has the name of a column of {RESULTS}: "
+            "call it something else in the problem's file."
+        )
 
 
 def _slug(baseline: str) -> str:

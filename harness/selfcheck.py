@@ -19,9 +19,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from harness import catalog, toolchain
-from harness.children import Child, Handler, failure
-from harness.records import Status
+from harness import catalog
+from harness.children import Child, ChildFailed, Handler, failure
+from harness.machine import Machine
+from harness.records import HarnessError, Status
 
 TIMEOUT_S = 1800.0
 
@@ -32,15 +33,14 @@ Say = Callable[[str], None]
 Row = dict[str, Any]
 
 
-def build(
-    root: Path, device: str, capability: Sequence[int] | None, folder: Path, say: Say
-) -> list[Row]:
+def build(root: Path, machine: Machine, folder: Path, say: Say) -> list[Row]:
     """Build the headline kernels and a header-free source both ways; write builds.csv.
 
     Returns one row per source: seconds plain and ours, cold and warm, their ratios, and the
     path ours took; the last row builds every CUDA or CPU kernel of the tree at once.
+    Raises HarnessError when a build fails; rows before it are in builds.csv.
     """
-    arch = toolchain.architecture((capability[0], capability[1])) if capability else None
+    arch, device = machine.arch, machine.kind
     files = _sources(root, device)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch_name:
@@ -62,13 +62,18 @@ def build(
                     "ours_warm_s": ours[1]["seconds"],
                 }
             )
+            _write(folder, rows)
         say("all at once: ours")
         rows.append(_all_at_once(root, device, arch, scratch))
-    with (folder / "builds.csv").open("w", newline="") as file_:
-        writer = csv.DictWriter(file_, list(rows[0]))
+        _write(folder, rows)
+    return rows
+
+
+def _write(folder: Path, rows: Sequence[Row]) -> None:
+    with (folder / "builds.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    return rows
 
 
 def _sources(root: Path, device: str) -> list[Path]:
@@ -104,6 +109,9 @@ def _ask(request: str, file: Path, arch: str | None, cache: Path) -> Row:
     try:
         answer: Row = child.ask(request, TIMEOUT_S, file=str(file), arch=arch, cache=str(cache))
         return answer
+    except ChildFailed as failed:
+        reason = failed.reason.partition("\n")[0]
+        raise HarnessError(f"{file} does not build ({request}): {reason}.") from failed
     finally:
         child.kill()
 

@@ -23,6 +23,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.records import HarnessError
+
 MANIFEST = "manifest.json"
 LOG = "build.log"
 
@@ -63,6 +65,19 @@ def root() -> Path:
     return Path(base) / "kernel-bench"
 
 
+def make_folder(name: str) -> Path:
+    """A folder of the store, made if need be. Raises HarnessError if it cannot be."""
+    folder = root() / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(
+            f"The store of builds, {root()}, cannot be written to ({error.strerror}): "
+            "set KERNEL_BENCH_CACHE to a folder that can."
+        ) from error
+    return folder
+
+
 def find(key: str) -> Manifest | None:
     """The artifact's manifest, marked as used now; None if there is no such artifact."""
     path = root() / key / MANIFEST
@@ -86,8 +101,7 @@ def building(key: str) -> Iterator[Path]:
     The lock is the operating system's: it ends with its holder, however that ends. Ask `find`
     again once inside, since another process may have built the same while this one waited.
     """
-    (root() / "locks").mkdir(parents=True, exist_ok=True)
-    with (root() / "locks" / key).open("w") as lock:
+    with (make_folder("locks") / key).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         folder = root() / "building" / key
         shutil.rmtree(folder, ignore_errors=True)  # of a build that was killed

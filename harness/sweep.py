@@ -22,7 +22,10 @@ def expand_cases(
     """
     for dtype in dtypes:
         if dtype not in DTYPES:
-            raise HarnessError(f"There is no dtype {dtype!r}. Choose from {', '.join(DTYPES)}.")
+            raise HarnessError(
+                f"There is no dtype {dtype!r}. {suggest(dtype, DTYPES)} "
+                f"There are {', '.join(DTYPES)}."
+            )
     given = [_parse_sweep(problem, item) for item in sweeps]
     named = [axis for axes, _ in given for axis in axes]
     for axis in named:
@@ -67,8 +70,11 @@ def _parse_sweep(problem: Problem, item: str) -> tuple[tuple[str, ...], tuple[An
             f"--sweep {item!r} names no values: give at least one, as in {names[0]}=64."
         )
     values = [_value(text, type(problem.axes[names[0]]), item) for text in texts]
+    # What is more than 1 in the file is a size. Others need not be, such as `dim = 1`.
+    own = problem.axes[names[0]]
+    least = 1 if isinstance(own, int) and own > 1 else -(1 << 63)
     for value in values:
-        if isinstance(value, int) and not isinstance(value, bool) and not 1 <= value < 1 << 63:
+        if type(value) is int and not least <= value < 1 << 63:
             raise HarnessError(
                 f"--sweep {item!r}: {value} is not a size; sizes are 1 or more, below 2^63."
             )

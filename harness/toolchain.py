@@ -55,8 +55,7 @@ def _wheel_libraries(lib: Path) -> list[Path]:
     versions = sorted(lib.glob("libcudart.so.*"))
     if not versions or (lib / "libcudart.so").exists():
         return [lib]
-    folder = store.root() / "toolkit" / hashlib.sha256(str(lib).encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = store.make_folder(f"toolkit/{hashlib.sha256(str(lib).encode()).hexdigest()[:16]}")
     with contextlib.suppress(FileExistsError):
         (folder / "libcudart.so").symlink_to(versions[-1])
     return [lib, folder]

@@ -52,8 +52,15 @@ def problem(write: Write) -> Problem:
 # problems
 
 
-def test_axes_are_lower_case_literals(problem: Problem) -> None:
-    assert problem.axes == {"rows": 4, "scale": 0.5, "mode": "sum", "exact": True}
+def test_axes_are_globals_that_hold_numbers_or_text(problem: Problem) -> None:
+    assert problem.axes == {"rows": 4, "scale": 0.5, "mode": "sum", "exact": True, "UPPER": 7}
+
+
+def test_an_axis_may_be_arithmetic_of_numbers_in_any_case(write: Write) -> None:
+    extra = "N = 1024 * 8\nhalf = N // 2\n_private = 3\ndim = -1\nhuge = 9 ** 9 ** 9\n"
+    axes = catalog.read_problem(write(extra + PROBLEM)).axes
+    assert (axes["N"], axes["dim"]) == (8192, -1)
+    assert not axes.keys() & {"half", "_private", "huge"}
 
 
 @pytest.mark.parametrize("name", ["Model", "get_inputs", "get_init_inputs"])
@@ -75,6 +82,9 @@ def test_a_problem_may_state_its_sweep_and_families(write: Write) -> None:
         ('FAMILIES = ("nromal",)', "Did you mean 'normal'?"),
         ("FAMILIES = tuple(x)", r"written.py:1: FAMILIES must be written as a literal"),
         ("SWEEP = dict()", "SWEEP must be written as a literal"),
+        ("SWEEP = ('rows=1,2',)", "write it by device"),
+        ("SWEEP = {'cpu': 5}", "write it by device"),
+        ("SWEEP = {'gpu': 'rows=1'}", "write it by device"),
         ("class Broken(:", "is not valid Python"),
     ],
 )

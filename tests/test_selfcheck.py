@@ -7,10 +7,14 @@ import io
 from pathlib import Path
 
 import pytest
-from command_line import ROOT
+from command_line import ROOT, bad_kernel
 from rich.console import Console
 
 from harness import selfcheck
+from harness.machine import Machine
+from harness.records import HarnessError
+
+CPU = Machine({"device": "cpu"})
 
 
 def test_both_ways_are_measured_cold_and_warm(
@@ -25,7 +29,7 @@ def test_both_ways_are_measured_cold_and_warm(
         return {"seconds": 0.5 if warm else cold_s, "path": "lean"}
 
     monkeypatch.setattr(selfcheck, "_ask", ask)
-    rows = selfcheck.build(ROOT, "cpu", None, tmp_path, lambda text: None)
+    rows = selfcheck.build(ROOT, CPU, tmp_path, lambda text: None)
     for row in rows[:-1]:
         assert (row["plain_cold_s"], row["plain_warm_s"]) == (30.0, 0.5)
         assert (row["ours_cold_s"], row["ours_warm_s"]) == (2.0, 0.5)
@@ -42,3 +46,24 @@ def test_a_header_free_source_builds_and_is_warm_the_second_time(tmp_path: Path)
     cold, warm = (selfcheck._ask("ours", file, None, tmp_path / "cache") for _ in range(2))
     assert cold["path"] == warm["path"] == "lean"
     assert warm["seconds"] < cold["seconds"]
+
+
+def test_a_build_that_fails_keeps_the_rows_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(request: str, file: Path, arch: str | None, cache: Path) -> dict[str, object]:
+        if file.stem == "cpu_fused":
+            raise HarnessError("no")
+        return {"seconds": 1.0, "path": "lean"}
+
+    monkeypatch.setattr(selfcheck, "_ask", ask)
+    with pytest.raises(HarnessError):
+        selfcheck.build(ROOT, CPU, tmp_path, lambda text: None)
+    with (tmp_path / "builds.csv").open() as file:
+        assert [row["source"] for row in csv.DictReader(file)] == ["cpu_naive"]
+
+
+def test_a_source_that_does_not_build_is_a_mistake_that_is_named(tmp_path: Path) -> None:
+    file = bad_kernel("syntax_error")
+    with pytest.raises(HarnessError, match=r"syntax_error.py does not build \(ours\): .*error"):
+        selfcheck._ask("ours", file, None, tmp_path / "cache")

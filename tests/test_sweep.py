@@ -65,6 +65,11 @@ def test_values_have_the_type_of_the_files_own(problem: Problem) -> None:
     assert [type(value) for value in found] == [int, float, str, bool]
 
 
+def test_what_is_no_size_may_be_negative(problem: Problem) -> None:
+    whole = replace(problem, axes={"rows": 4, "dim": 1})
+    assert points(whole, "dim=-1,0") == [(4, -1), (4, 0)]
+
+
 def test_a_value_given_twice_counts_once(problem: Problem) -> None:
     assert points(problem, "rows=8,8,4,8") == [(8, 0.5, "sum", True), (4, 0.5, "sum", True)]
 
