@@ -211,9 +211,9 @@ def build(
     with Progress(console, wanted, plan.cases) as progress:
         builds = prebuild.build_all(replace(plan, kernels=wanted), logs, progress)
     for name, built in builds.items():
-        if verbose:
+        if verbose and built.log:
             console.rule(name)
-            console.print((logs / Path(built.log).name).read_text(), markup=False, soft_wrap=True)
+            console.print(built.log.read_text(errors="replace"), markup=False, soft_wrap=True)
         for resource in built.resources:
             console.print(f"  {name}: {escape(diagnostics.summary(resource))}", soft_wrap=True)
     return 1 if any(built.status for built in builds.values()) else 0

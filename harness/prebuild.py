@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,10 @@ def _build(
             arch=plan.arch,
             rebuild=plan.rebuild,
         )
-        return _build_record(answer)
+        return replace(_build_record(answer), log=log)
     except ChildFailed as failed:
         reason, _, shown = failed.reason.partition("\n")
-        seconds = time.monotonic() - start
-        return Build(seconds, failed.status, reason, shown, f"{logs.name}/{log.name}")
+        return Build(time.monotonic() - start, failed.status, reason, shown, log)
     finally:
         child.kill()
 

@@ -59,7 +59,7 @@ class Progress:
     def built(self, kernel: Kernel, build: Build) -> None:
         if build.status:
             self._print(f"  [red]{build.status}[/] {kernel.name}: {_coloured(build)}")
-            self._print(f"    [dim]commands and whole output: {escape(build.log)}[/]")
+            self._print(f"    [dim]commands and whole output: {escape(str(build.log))}[/]")
         else:
             how = {"lean": "", "full": " with PyTorch's headers", "cached": " (cached)"}
             text = f"  built {kernel.name} in {build.seconds:.1f} s{how.get(build.path or '', '')}"
@@ -95,7 +95,9 @@ class Progress:
         if result.timing:
             parts.append(f"[bold]{format_us(result.timing.median_us)}[/]")
         parts += [f"{s.ratio:.2f}× {name}" for name, s in result.speedups.items()]
-        if verdict.status is not Status.PASSED and not result.as_expected:
+        if result.build and result.build.status:
+            pass  # `built` has said why
+        elif verdict.status is not Status.PASSED and not result.as_expected:
             parts.append(f"\n    {escape(verdict.reason)}")
         elif verdict.status is not Status.PASSED:
             parts.append("[dim](as the file says)[/]")

@@ -163,8 +163,8 @@ class Build:
     reason: str = ""
     shown: str = ""
     """The lines of source that the compiler shows below its error."""
-    log: str = ""
-    """The file with the compilers' commands and output, in the run's folder."""
+    log: Path | None = None
+    """The file with the compilers' commands and output."""
     path: str | None = None
     """"cached", "lean" or "full" (the headers); the slowest of its extensions decides."""
     why_full: str = ""

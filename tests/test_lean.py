@@ -197,6 +197,8 @@ GUARDED = "#include <torch/extension.h>\n#include <c10/cuda/CUDAStream.h>\n"
     "log, source, certain",
     [
         ("k.py:9:1: error: 'no_such_name_anywhere' was not declared in this scope", "", True),
+        ("k.py:9:1: error: 'n' was not declared in this scope", "", True),
+        ("k.py:9:1: error: 'py' was not declared in this scope", "", False),
         # torch has it, the lean headers do not: only the real ones can tell.
         ('k.cu(9): error: class "at::Tensor" has no member "packed_accessor32"', "", False),
         ('k.cu(9): error: identifier "C10_CUDA_CHECK" is undefined', GUARDED, True),

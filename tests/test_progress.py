@@ -161,3 +161,33 @@ def test_an_expected_defect_is_neither_winner_nor_failure(console: Console) -> N
 )
 def test_a_conclusion_without_times(rows: list[Result], says: str, console: Console) -> None:
     assert says in summary(console, *rows)
+
+
+def test_a_failed_build_shows_the_line_as_compilers_do_and_says_it_once(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=120, highlight=False, force_terminal=True)
+    progress = Progress(console, KERNELS, CASES)
+    reason, shown = "k.py:3:9: error: no [such] name", "    3 |   gone;\n      |   ^~~~"
+    build = Build(1.0, Status.BUILD_FAILED, reason, shown, tmp_path / "build-fast.log")
+    progress.built(KERNELS[0], build)
+    progress.row(row(status=Status.BUILD_FAILED, build=build))
+    text = said(console)
+    assert "\x1b[1;31merror:\x1b[0m no [such] name" in text
+    assert "3 |   gone;" in text and "^~~~\x1b[0m" in text
+    assert text.count("no [such] name") == 1
+    assert str(tmp_path / "build-fast.log") in text
+
+
+@pytest.mark.parametrize(
+    "resources, says",
+    [
+        ({"registers": 255, "spill_bytes": 8, "local_bytes": 16}, "spills 8 bytes"),
+        ({"registers": 32, "spill_bytes": 0, "local_bytes": 16}, "16 bytes per thread in local"),
+        ({"registers": 32, "spill_bytes": 0, "local_bytes": 0}, None),
+    ],
+)
+def test_bad_resources_are_shown(
+    resources: dict[str, int], says: str | None, progress: Progress, console: Console
+) -> None:
+    progress.built(KERNELS[0], Build(1.0, path="lean", resources=(resources,)))
+    assert ("bytes" in said(console)) == (says is not None)
+    assert (says or "built fast") in said(console)

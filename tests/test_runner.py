@@ -314,7 +314,7 @@ def test_a_kernel_that_does_not_build_is_never_run(go: Go, stage: Stage) -> None
     stage.answers["a build"] = [fails(Status.BUILD_FAILED)]
     notes = go()
     assert notes.statuses == [Status.BUILD_FAILED, P, Status.BUILD_FAILED, P]
-    assert notes.builds["a"].log.endswith("/build-a.log")
+    assert notes.builds["a"].log.name == "build-a.log"
     assert stage.started("a") == 0
 
 
