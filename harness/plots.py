@@ -1,4 +1,6 @@
-"""A run's results.csv as pictures: how much faster, how fast, and all in all.
+"""A run's results.csv as pictures: how much faster case by case, and all in all.
+
+`harness.lines` draws time and speed-up against the first axis.
 
 Reads files only, so a run from another machine is drawn just as well. Kernels have
 colours that colour-blind readers can tell apart, baselines are grey, and each keeps
@@ -21,11 +23,10 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
-from harness import stats
+from harness import lines, stats
 from harness.drawing import (
     DPI,
     FAINT,
@@ -40,8 +41,8 @@ from harness.drawing import (
     thinned,
     write,
 )
-from harness.layout import Run, load, named, plain
-from harness.records import Speedup, Status, Timing
+from harness.layout import Run, load, plain
+from harness.records import Speedup, Status
 
 
 def plot_all(folder: Path) -> list[Path]:
@@ -49,6 +50,7 @@ def plot_all(folder: Path) -> list[Path]:
 
     speedup_<kernel>.png   eager's time / the kernel's, case by case: a heat map per dtype
     latency.png            time of every kernel and baseline against the first axis
+    relative.png           the same as speed-ups over eager, where a few percent show
     summary.png            geometric mean speed-up of every kernel, per dtype
 
     Raises HarnessError when the folder holds no results.
@@ -56,7 +58,8 @@ def plot_all(folder: Path) -> list[Path]:
     run = load(folder)
     with matplotlib.rc_context(STYLE):
         figures = {f"speedup_{kernel}.png": _speedup_maps(run, kernel) for kernel in run.kernels}
-        figures |= {"latency.png": _latency(run), "summary.png": _summary(run)}
+        figures |= {"latency.png": lines.latency(run), "relative.png": lines.relative(run)}
+        figures["summary.png"] = _summary(run)
         drawn = {folder / name: figure for name, figure in figures.items() if figure is not None}
         for path, figure in drawn.items():
             figure.savefig(path, dpi=DPI)
@@ -130,95 +133,6 @@ def _ratio_scale(ratios: pd.Series[float]) -> ScalarMappable:
     return ScalarMappable(Normalize(-limit, limit), matplotlib.colormaps["RdBu"])
 
 
-# Latency
-
-
-def _latency(run: Run) -> Figure | None:
-    """Time against the first axis, log-log, one panel per dtype and column of the sweep."""
-    if run.frame["latency_us"].isna().all():
-        return None
-    across, down = grid(len(run.columns), most=4)
-    rows = down * len(run.dtypes)
-    figure = Figure((max(4.5, 2.5 * across + 0.8), max(2.4, 1.8 * rows + 0.3)))
-    panels = figure.subplots(rows, across, squeeze=False, sharex=True, sharey=True)
-    for i, dtype in enumerate(run.dtypes):
-        block = panels[i * down : (i + 1) * down]
-        for panel in block.flat[len(run.columns) :]:
-            panel.set_visible(False)
-        for panel, column in zip(block.flat, run.columns, strict=False):
-            here = (run.frame["dtype"] == dtype) & (run.frame["(column)"] == column)
-            _draw_lines(panel, run, run.frame[here])
-            panel.grid(True)
-            panel.tick_params(labelsize=7)
-            panel.set_title(named(run.column_axes, column))
-        for panel in block[:, 0]:
-            panel.set_ylabel(f"{dtype}\nlatency (µs)")
-    _scale_latency_axes(panels[0, 0], run.places)
-    # The lowest panels that are there: the last row may be short.
-    for panel in panels[-down:].flat[: len(run.columns)][-across:]:
-        panel.set_xlabel(run.row_axis)
-        panel.tick_params(labelbottom=True)
-    legend = [Line2D([], [], label=n, **_pen(s, "--")) for n, s in run.baselines.items()]
-    legend += [Line2D([], [], label=n, **_pen(s)) for n, s in run.kernels.items()]
-    if (run.frame["status"] == Status.NON_FINITE).any():
-        hollow = _pen((FAINT, "o"), "") | {"markerfacecolor": "white"}
-        legend.append(Line2D([], [], label="NON_FINITE, not ranked", **hollow))
-    header(figure, run.problem, ["Median latency, 95% interval", run.device, *run.fixed], legend)
-    return figure
-
-
-def _draw_lines(panel: Axes, run: Run, frame: pd.DataFrame) -> None:
-    """Every subject's medians with their intervals; `frame` holds one dtype and column."""
-    places = run.places
-    for baseline, style in run.baselines.items():
-        medians = frame.groupby("(row)", as_index=False).median(numeric_only=True)
-        _line(panel, places, medians, baseline, _pen(style, "--"))
-    for kernel, style in run.kernels.items():
-        own = frame[frame["kernel"] == kernel]
-        _line(panel, places, own, "latency", _pen(style))
-        unranked = own[own["status"] == Status.NON_FINITE]
-        hollow = _pen(style, "") | {"markerfacecolor": "white"}
-        panel.plot(unranked["(row)"].map(places), unranked["latency_us"], zorder=3, **hollow)
-
-
-def _scale_latency_axes(panel: Axes, places: dict[Any, float]) -> None:
-    """Log axes with plain numbers for ticks; all panels share those of this one."""
-    panel.set(xscale="log", yscale="log")
-    first, last = min(places.values()), max(places.values())
-    margin = max((last / first) ** 0.05, 1.1)
-    shown = thinned(places.values(), last, first, last)
-    labels = {place: plain(row) for row, place in places.items()}
-    panel.set_xlim(first / margin, last * margin)
-    panel.set_xticks(shown, [labels[place] for place in shown])
-
-    low, high = panel.get_ylim()
-    if high < 2 * low:  # differences of a few percent should look it
-        low, high = math.sqrt(low * high / 2), math.sqrt(low * high * 2)
-    steps = (1,) if high > 30 * low else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
-    candidates = [step * 10.0**power for power in range(-3, 10) for step in steps]
-    ticks = thinned(candidates, 10.0, low, high, gap=0.12)
-    panel.set_ylim(low, high)
-    panel.set_yticks(ticks, [f"{tick:.10g}" for tick in ticks])
-    for axis in (panel.xaxis, panel.yaxis):
-        axis.set_minor_locator(NullLocator())
-
-
-def _line(
-    panel: Axes, places: dict[Any, float], frame: pd.DataFrame, subject: str, pen: dict[str, Any]
-) -> None:
-    """One subject's medians and intervals; `frame` has one line per row of the sweep."""
-    timed = frame.dropna(subset=f"{subject}_us")
-    timed = timed.sort_values("(row)", key=lambda rows: rows.map(places))
-    middle = timed[f"{subject}_us"]
-    bars = [middle - timed[f"{subject}_ci_low_us"], timed[f"{subject}_ci_high_us"] - middle]
-    panel.errorbar(timed["(row)"].map(places), middle, yerr=bars, elinewidth=0.8, **pen)
-
-
-def _pen(style: tuple[str, str], linestyle: str = "-") -> dict[str, Any]:
-    colour, marker = style
-    return {"color": colour, "marker": marker, "ls": linestyle, "lw": 1.1, "ms": 3.2, "mew": 0.9}
-
-
 # All in all
 
 
@@ -272,7 +186,7 @@ def _bars(run: Run, frame: pd.DataFrame) -> list[Bar]:
     """Baselines but eager, then kernels; `frame` holds one dtype."""
     cases = frame["case"].nunique()
     subjects = [
-        (name, colour, _baseline_speedups(frame, name), "not timed")
+        (name, colour, [s for _, s in lines.baseline_speedups(frame, name)], "not timed")
         for name, (colour, _) in run.baselines.items()
         if name != "eager"
     ]
@@ -318,14 +232,3 @@ def _speedups(frame: pd.DataFrame) -> list[Speedup]:
     passed = frame[frame["status"] == Status.PASSED].dropna(subset=stem)
     columns = (passed[name] for name in (stem, f"{stem}_ci_low", f"{stem}_ci_high"))
     return [Speedup(*values) for values in zip(*columns, strict=True)]
-
-
-def _baseline_speedups(frame: pd.DataFrame, baseline: str) -> list[Speedup]:
-    """A baseline's speed-ups over eager, one per case that timed both.
-
-    Both stand in the row of every kernel of a case; the median row speaks for the case.
-    """
-    names = [f"{s}{end}_us" for s in ("eager", baseline) for end in ("", "_ci_low", "_ci_high")]
-    cases = frame.groupby("case")[names].median().dropna()
-    timings = ((Timing(a, b, c, ()), Timing(d, e, f, ())) for a, b, c, d, e, f in cases.to_numpy())
-    return [stats.speedup_of_medians(eager, other) for eager, other in timings]

@@ -103,7 +103,7 @@ def cut_off(figure: Figure) -> list[str]:
 def test_pictures_are_written_beside_the_results(tmp_path):
     written = plots.plot_all(make_run(tmp_path, kernels=("fused", "naive")))
     assert [path.name for path in written] == [
-        "speedup_fused.png", "speedup_naive.png", "latency.png", "summary.png",
+        "speedup_fused.png", "speedup_naive.png", "latency.png", "relative.png", "summary.png",
     ]  # fmt: skip
     for path in written:
         assert path.parent == tmp_path
@@ -123,7 +123,7 @@ def test_a_kernel_that_was_never_timed_has_no_heat_map(draw):
         kernels=("fused", "broken"),
         outcome=lambda kernel, *_: Status.CRASHED if kernel == "broken" else Status.PASSED,
     )
-    assert list(figures) == ["speedup_fused.png", "latency.png", "summary.png"]
+    assert list(figures) == ["speedup_fused.png", "latency.png", "relative.png", "summary.png"]
 
 
 def test_a_folder_without_results_is_explained(tmp_path):
@@ -253,6 +253,33 @@ def test_latencies_of_non_finite_kernels_are_marked(draw):
     assert "NON_FINITE, not ranked" in texts(
         draw(outcome=lambda *_: Status.NON_FINITE)["latency.png"]
     )
+
+
+def drawn(figure: Figure) -> set[tuple[str, float]]:
+    """Colour and height of every marker in the figure's panels."""
+    return {
+        (to_hex(line.get_color()), round(float(y), 6))
+        for panel in figure.axes
+        for line in panel.get_lines()
+        if line.get_marker() not in ("None", "_", "|")
+        for y in line.get_ydata()
+    }
+
+
+def test_relative_shows_ranked_and_unranked_kernels_and_compile_but_not_eager(draw):
+    def outcome(kernel, axes, dtype):
+        return {"unsafe": Status.NON_FINITE, "broken": Status.CRASHED}.get(kernel, Status.PASSED)
+
+    figures = draw(kernels=("fused", "unsafe", "broken"), outcome=outcome)
+    colours = {
+        line.get_label(): to_hex(line.get_color())
+        for line in figures["relative.png"].legends[0].get_lines()
+    }
+    assert "eager" not in colours
+    # Eager takes 100 us, compile 80, kernels 50.
+    assert drawn(figures["relative.png"]) == {
+        (colours["compile"], 1.25), (colours["fused"], 2.0), (colours["unsafe"], 2.0),
+    }  # fmt: skip
 
 
 def test_summary_ranks_the_fastest_first_and_counts_cases(draw):
