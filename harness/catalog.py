@@ -60,6 +60,8 @@ def find_kernels(root: Path, problem: Problem, names_or_paths: Sequence[str]) ->
                 )
             path = known[wanted]
         kernel = read_kernel(path)
+        if kernel in kernels:
+            continue
         if any(kernel.name == other.name for other in kernels):
             raise HarnessError(
                 f"Two kernels are called {kernel.name!r}: rename one file, "
@@ -69,12 +71,13 @@ def find_kernels(root: Path, problem: Problem, names_or_paths: Sequence[str]) ->
     return kernels
 
 
-def suggest(wanted: str, known: Iterable[str]) -> str:
+def suggest(
+    wanted: str, known: Iterable[str], otherwise: str = "`run_bench.py list` shows what there is."
+) -> str:
     """A sentence that names the nearest known name, or says where to look."""
-    near = difflib.get_close_matches(wanted, list(known), n=1, cutoff=0.4)
-    if near:
-        return f"Did you mean {near[0]!r}?"
-    return "`run_bench.py list` shows what there is."
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(wanted.lower(), list(by_lower), n=1, cutoff=0.4)
+    return f"Did you mean {by_lower[near[0]]!r}?" if near else otherwise
 
 
 def read_problem(path: Path) -> Problem:
@@ -171,7 +174,7 @@ def _names(
     for name in names:
         if name not in known:
             raise HarnessError(
-                f"{path}: {fact} names {name!r}. {suggest(str(name), known)} "
+                f"{path}: {fact} names {name!r}. {suggest(str(name), known, '')} "
                 f"There are {', '.join(known)}."
             )
     return names

@@ -64,9 +64,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Compile inline-CUDA kernels, judge them against eager PyTorch, and time them.\n\n"
-    "Without a command, [bold]run[/bold] is meant.",
-    epilog="Exit code: 0 all kernels that ran are right, 1 one is not, 2 a usage error, "
-    "130 stopped by Ctrl-C.",
+    "Without a command, [bold]run[/bold] is meant; `run_bench.py run --help` has its options.",
+    epilog=examples("", "check --kernel path/to/my_kernel.py", "build --help")
+    + "\n\nExit code: 0 every kernel that ran did what its file promises, 1 one did not, "
+    "2 a mistake in the call or the set-up, 130 stopped by Ctrl-C.",
 )
 console = Console(highlight=False)
 
@@ -84,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given[0] not in COMMANDS and not given[0].startswith("-"):
             raise HarnessError(
-                f"There is no command {given[0]!r}. {catalog.suggest(given[0], COMMANDS)}"
+                f"There is no command {given[0]!r}. {catalog.suggest(given[0], COMMANDS, '')} "
+                f"There are {', '.join(COMMANDS)}."
             )
         code = app(given, standalone_mode=False, prog_name="run_bench.py")
     except typer.Exit as stop:
@@ -178,8 +180,11 @@ def list_(
 @app.command(epilog=examples("plot results/20260101-120000-rms_norm-cuda"))
 def plot(folder: FolderArgument) -> int:
     """Draw a run's plots again from its CSV files."""
-    for path in plots.plot_all(folder):
+    drawn = plots.plot_all(folder)
+    for path in drawn:
         console.print(path, soft_wrap=True)
+    if not drawn:
+        console.print(f"Nothing was timed in {folder}, so there is nothing to draw.")
     return 0
 
 
@@ -208,6 +213,8 @@ def build(
             "name an architecture with --arch to build CUDA kernels without a GPU."
         )
     logs = store.make_folder("logs")
+    if others := [k.name for k in plan.kernels if k not in wanted]:
+        console.print(f"  [dim]not for {machine.kind}: {', '.join(others)}[/]", soft_wrap=True)
     with Progress(console, wanted, plan.cases) as progress:
         builds = prebuild.build_all(replace(plan, kernels=wanted), logs, progress)
     for name, built in builds.items():
@@ -221,7 +228,10 @@ def build(
 
 @app.command(epilog=examples("cache", "cache --clear"))
 def cache(clear: ClearOption = False) -> int:
-    """Show what the store of built extensions holds, or clear it."""
+    """Show what the store of built extensions holds, or clear it.
+
+    It lies in the user's cache directory, or where $KERNEL_BENCH_CACHE says.
+    """
     if clear:
         freed = store.clear()
         console.print(f"Removed {freed / 1e6:.1f} MB from {store.root()}", soft_wrap=True)
@@ -240,9 +250,10 @@ def cache(clear: ClearOption = False) -> int:
     console.print(table)
     total = sum(entry.size_bytes for entry in entries)
     limit = store.LIMIT_BYTES
+    failed = sum(bool(entry.manifest.failed) for entry in entries)
     console.print(
-        f"{len(entries)} extensions, {total / 1e6:.1f} of at most {limit / 1e6:.0f} MB "
-        f"in {store.root()}",
+        f"{len(entries) - failed} extensions, {failed} remembered failures, {total / 1e6:.1f} of "
+        f"at most {limit / 1e6:.0f} MB in {store.root()}",
         soft_wrap=True,
     )
     return 0
@@ -269,7 +280,7 @@ def _parse_baselines(text: str) -> list[str]:
     for name in names:
         if name not in BASELINES:
             raise HarnessError(
-                f"There is no baseline {name!r}. {catalog.suggest(name, BASELINES)} "
+                f"There is no baseline {name!r}. {catalog.suggest(name, BASELINES, '')} "
                 f"There are {', '.join(BASELINES)}."
             )
     return list(dict.fromkeys(names))

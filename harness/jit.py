@@ -84,7 +84,8 @@ def install(
                 )
             manifest = _build(original, arguments, key, file, rebuild)
         uses.append(Use(manifest, fresh))
-        print(store.log(key))
+        if compile_missing:
+            print(store.log(key))
         if manifest.failed:
             raise BuildFailed(manifest.failed)
         library = store.library(key, manifest)
@@ -208,10 +209,13 @@ def _places(arguments: Arguments, file: Path) -> list[str]:
 def _located(arguments: Arguments, file: Path) -> Arguments:
     """Sources that tell the compiler where in the kernel's own file they stand."""
     places = iter(_places(arguments, file))
-    return arguments | {
+    located = {
         kind: [f"{next(places)}\n{source}" for source in arguments[kind]]
         for kind in ("cpp_sources", "cuda_sources")
     }
+    if arguments["functions"]:  # load_inline's own code follows, which names them
+        located["cpp_sources"].append('#line 1 "functions= of load_inline"')
+    return arguments | located
 
 
 @contextlib.contextmanager

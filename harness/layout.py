@@ -61,8 +61,10 @@ class Run:
 
     @property
     def kernels(self) -> dict[str, tuple[str, str]]:
-        """Kernel -> its colour and marker."""
-        return _styled(self.frame["kernel"], KERNEL_COLOURS)
+        """Kernel -> its colour and marker; those that were timed take the first colours."""
+        timed = set(self.frame.loc[self.frame["latency_us"].notna(), "kernel"])
+        names = sorted(dict.fromkeys(self.frame["kernel"]), key=lambda name: name not in timed)
+        return _styled(names, KERNEL_COLOURS)
 
     @property
     def baselines(self) -> dict[str, tuple[str, str]]:

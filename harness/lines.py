@@ -88,7 +88,8 @@ def _panels(
         panel.tick_params(labelbottom=True)
     baselines = {name: style for name, style in run.baselines.items() if name != without}
     legend = [Line2D([], [], label=n, **_pen(s, "--")) for n, s in baselines.items()]
-    legend += [Line2D([], [], label=n, **_pen(s)) for n, s in run.kernels.items()]
+    timed = set(run.frame.loc[run.frame["latency_us"].notna(), "kernel"])
+    legend += [Line2D([], [], label=n, **_pen(s)) for n, s in run.kernels.items() if n in timed]
     if (run.frame["status"] == Status.NON_FINITE).any():
         hollow = _pen((FAINT, "o"), "") | {"markerfacecolor": "white"}
         legend.append(Line2D([], [], label="NON_FINITE, not ranked", **hollow))

@@ -50,7 +50,10 @@ SweepOption = Annotated[
 OutOption = Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder goes.")]
 QuickOption = Annotated[
     bool,
-    typer.Option("--quick", help="One size per dtype and fewer samples: a look, not a figure."),
+    typer.Option(
+        "--quick",
+        help="The middle size of the default sweep, fewer samples: a look, not a figure.",
+    ),
 ]
 TimeoutOption = Annotated[
     float,

@@ -68,6 +68,7 @@ def _build(
     builders: list[Child],
 ) -> Build:
     log = logs / f"build-{kernel.name}.log"
+    log.unlink(missing_ok=True)  # `build` has one place for all its logs
     start = time.monotonic()
     child = Child("harness.jit", log=log)
     builders.append(child)

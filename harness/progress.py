@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,9 +11,9 @@ from types import TracebackType
 from rich import progress as bars
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
-from harness.records import BASELINES, NOT_RUN, Build, Case, Kernel, Result, Status
+from harness.records import BASELINES, NOT_RUN, Build, Case, Kernel, Result, Status, Timing
 from harness.stats import geometric_mean
 
 _COLOURS = {Status.PASSED: "green", Status.NON_FINITE: "yellow", Status.SKIPPED: "dim"}
@@ -29,12 +29,15 @@ class Progress:
         self._console = console
         self._bars = bars.Progress(
             bars.SpinnerColumn(),
-            bars.BarColumn(bar_width=24),
+            *([bars.BarColumn(bar_width=24)] if console.width >= 100 else []),
             bars.MofNCompleteColumn(),
             bars.TimeElapsedColumn(),
             bars.TextColumn("left"),
             bars.TimeRemainingColumn(compact=True),
-            bars.TextColumn("[dim]{task.description}[/]"),
+            # What is too long for the line gives way to the times.
+            bars.TextColumn(
+                "[dim]{task.description}[/]", table_column=Column(ratio=1, no_wrap=True)
+            ),
             console=console,
             transient=True,
         )
@@ -63,14 +66,17 @@ class Progress:
         else:
             how = {"lean": "", "full": " with PyTorch's headers", "cached": " (cached)"}
             text = f"  built {kernel.name} in {build.seconds:.1f} s{how.get(build.path or '', '')}"
+            if build.path is None:
+                text = f"  {kernel.name} has nothing to build"
             spilled, local = build.most("spill_bytes"), build.most("local_bytes")
             if spilled:
                 text += f", [yellow]spills {spilled} bytes of registers[/]"
             elif local:
                 text += f", [yellow]keeps {local} bytes per thread in local memory[/]"
             self._print(text)
-            if build.why_full:
-                self._print(f"    [dim]lean headers lack: {escape(build.why_full)}[/]")
+            if build.path == "full":
+                lack = re.sub(r"^.*?\berror: ", "", build.why_full)
+                self._print(f"    [dim]the lean headers cannot: {escape(lack)}[/]")
 
     def baseline(self, case: Case, name: str, rough_us: float) -> None:
         self._print(f"  [dim]{self._short(case)}  {name} about {format_us(rough_us)}[/]")
@@ -91,16 +97,16 @@ class Progress:
             return
         colour = _COLOURS.get(verdict.status, "red")
         name = f"{result.kernel:<{self._name_width}}"
-        parts = [f"  [{colour}]{verdict.status:<10}[/] {name}  {self._short(result.case)}"]
+        parts = [f"  [{colour}]{verdict.status:<13}[/] {name}  {self._short(result.case)}"]
         if result.timing:
             parts.append(f"[bold]{format_us(result.timing.median_us)}[/]")
         parts += [f"{s.ratio:.2f}× {name}" for name, s in result.speedups.items()]
-        if result.build and result.build.status:
-            pass  # `built` has said why
-        elif verdict.status is not Status.PASSED and not result.as_expected:
-            parts.append(f"\n    {escape(verdict.reason)}")
-        elif verdict.status is not Status.PASSED:
+        if any(_uncertain(t) for t in (result.timing, *result.baselines.values()) if t):
+            parts.append("[yellow]uncertain[/]")
+        if verdict.status is result.known_defect:
             parts.append("[dim](as the file says)[/]")
+        elif verdict.status is not Status.PASSED and not (result.build and result.build.status):
+            parts.append(f"\n    {escape(verdict.reason)}")  # of a build, `built` has said why
         self._print("  ".join(parts))
 
     def _short(self, case: Case) -> str:
@@ -137,8 +143,8 @@ def format_us(us: float) -> str:
     if us < 1_000:
         return f"{us:.1f} µs"
     if us < 1_000_000:
-        return f"{us / 1e3:.3g} ms" if us < 100_000 else f"{us / 1e3:.0f} ms"
-    return f"{us / 1e6:.3g} s"
+        return f"{us / 1e3:.{2 if us < 10_000 else 1 if us < 100_000 else 0}f} ms"
+    return f"{us / 1e6:.2f} s"
 
 
 def print_summary(console: Console, rows: Sequence[Result], folder: Path) -> None:
@@ -152,12 +158,13 @@ def print_summary(console: Console, rows: Sequence[Result], folder: Path) -> Non
     table.add_column("passed", justify="right", no_wrap=True)
     for name in names:
         table.add_column(f"vs {name}", justify="right", no_wrap=True)
-    if names:
+    best_fits = "eager" in names and console.width >= 80
+    if best_fits:
         table.add_column("best", justify="right", no_wrap=True)
-    table.add_column("remarks")
+    table.add_column("remarks", overflow="fold")
     means = {name: _means(of, names) for name, of in by_kernel.items()}
     for name, of in by_kernel.items():
-        best = [_best(of)] if names else []
+        best = [_best(of)] if best_fits else []
         table.add_row(name, _passed(of), *_ratios(means[name], names), *best, _remarks(of))
     console.print()
     console.print(table)
@@ -168,15 +175,19 @@ def print_summary(console: Console, rows: Sequence[Result], folder: Path) -> Non
     console.print(f"[dim]{how}All files: {folder}[/]", soft_wrap=True)
 
 
+def _uncertain(timing: Timing) -> bool:
+    return timing.ci_high_us - timing.ci_low_us > 0.2 * timing.median_us
+
+
 def _unsteady(rows: Sequence[Result]) -> str:
-    """A warning if many medians are uncertain, as on a machine that does other work."""
+    """A warning if medians are uncertain, as on a machine that does other work."""
     timings = [t for row in rows for t in (row.timing, *row.baselines.values()) if t]
-    wide = sum((t.ci_high_us - t.ci_low_us) > 0.2 * t.median_us for t in timings)
-    if 4 * wide < len(timings) or not wide:
+    wide = sum(map(_uncertain, timings))
+    if not wide:
         return ""
     return (
-        f"{wide} of {len(timings)} times are uncertain by more than 20%: this machine is "
-        "busy with something else, so do not trust these ratios. Run again when it is idle."
+        f"{wide} of {len(timings)} times are uncertain by more than 20%, as where the machine has "
+        "something else to do: do not trust the rows that say so. Run again when it is idle."
     )
 
 
@@ -222,11 +233,15 @@ def _remarks(rows: Sequence[Result]) -> str:
 def _conclusion(rows: Sequence[Result], means: Mapping[str, Mapping[str, float]]) -> str:
     failed = {row.kernel for row in rows if not row.as_expected}
     right = {row.kernel for row in rows if row.verdict.status is Status.PASSED} - failed
-    ranked = {name: means[name]["eager"] for name in right if "eager" in means[name]}
+    cases = Counter(row.kernel for row in rows if "eager" in row.speedups and row.kernel in right)
+    # Means over different cases do not compare: those over the most are meant.
+    ranked = {name: means[name]["eager"] for name in cases if cases[name] == max(cases.values())}
     if ranked:
         best = max(ranked, key=lambda name: ranked[name])
-        others = [f"{ratio:.2f}× {name}" for name, ratio in means[best].items()]
-        text = f"[bold]{best}[/] is the fastest right kernel: {', '.join(others)}"
+        others = ", ".join(f"{ratio:.2f}× {name}" for name, ratio in means[best].items())
+        alone = len({row.kernel for row in rows if row.verdict.status not in NOT_RUN}) == 1
+        praise = "is right" if alone else "is the fastest right kernel"
+        text = f"[bold]{best}[/] {praise}: {others}"
     elif right:
         text = f"Right on every case: [bold]{', '.join(sorted(right))}[/]"
     else:

@@ -97,7 +97,7 @@ def _all_at_once(root: Path, device: str, arch: str | None, scratch: Path) -> Ro
         list(pool.map(lambda file: _ask("ours", file, arch, scratch / "together"), files))
     together = time.monotonic() - start
     return {
-        "source": f"{len(files)} at once / slowest alone",
+        "source": f"slowest alone / {len(files)} at once",
         "device": device,
         "ours_cold_s": together,
         "cold_ratio": max(alone) / together,

@@ -14,7 +14,7 @@ from harness import catalog, environment, plots, results, runner, toolchain
 from harness.machine import Machine
 from harness.plan import FULL, QUICK, Plan
 from harness.progress import Progress, print_summary
-from harness.records import NOT_RUN, Case, HarnessError, Result
+from harness.records import NOT_RUN, Case, HarnessError, Result, Status
 from harness.sweep import expand_cases
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,8 +103,12 @@ def _count(things: Sequence[object], name: str) -> str:
 
 def _exit_code(rows: Sequence[Result]) -> int:
     if all(row.verdict.status in NOT_RUN for row in rows):
-        reason = rows[0].verdict.reason
-        say_error(f"No kernel could run: {reason}. Name another --kernel, --device or --dtype.")
+        first = rows[0].verdict
+        remedy = "Name another --kernel, --device or --dtype."
+        if any(row.verdict.status is Status.UNGRADABLE for row in rows):
+            first = next(r.verdict for r in rows if r.verdict.status is Status.UNGRADABLE)
+            remedy = "Look at the problem's file, or try a smaller --sweep."
+        say_error(f"No kernel could run: {first.reason}. {remedy}")
         return 2
     return 0 if all(row.as_expected for row in rows) else 1
 

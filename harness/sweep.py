@@ -23,7 +23,7 @@ def expand_cases(
     for dtype in dtypes:
         if dtype not in DTYPES:
             raise HarnessError(
-                f"There is no dtype {dtype!r}. {suggest(dtype, DTYPES)} "
+                f"There is no dtype {dtype!r}. {suggest(dtype, DTYPES, '')} "
                 f"There are {', '.join(DTYPES)}."
             )
     given = [_parse_sweep(problem, item) for item in sweeps]
@@ -61,7 +61,7 @@ def _parse_sweep(problem: Problem, item: str) -> tuple[tuple[str, ...], tuple[An
         if name not in problem.axes:
             raise HarnessError(
                 f"Problem {problem.name!r} has no axis {name!r}. "
-                + (suggest(name, problem.axes) if problem.axes else "")
+                + suggest(name, problem.axes, "")
                 + f" Its axes: {', '.join(problem.axes)}."
             )
     texts = [text.strip() for text in tail.split(",") if text.strip()]

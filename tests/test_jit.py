@@ -307,6 +307,18 @@ def test_a_header_that_was_missing_may_be_added(
     assert builder(kernel).build() == [True]
 
 
+def test_a_function_that_is_not_there_is_sought_in_functions(
+    tmp_path: Path, builder: Callable[..., Builder]
+) -> None:
+    kernel = tmp_path / "misnamed.py"
+    kernel.write_text(
+        "from torch.utils.cpp_extension import load_inline\nclass ModelNew: ...\n"
+        f"SOURCE = '// {tmp_path}'\nload_inline('m', SOURCE, functions=['no_such_function'])\n"
+    )
+    with pytest.raises(ChildFailed, match=r"^functions= of load_inline:\d+:\d+: error.*no_such"):
+        builder(kernel).build()
+
+
 BY_SIZE = """
 from torch.utils.cpp_extension import load_inline
 class ModelNew:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,28 @@ def test_a_kernel_wrong_on_one_case_is_not_the_winner(console: Console) -> None:
     text = summary(console, passed("fast", 10.0), wrong, passed("slow", 80.0))
     assert "slow is the fastest right kernel: 1.25× eager; wrong or failed: fast." in text
     assert "1 WRONG_VALUES" in text
+
+
+def test_a_mean_over_fewer_cases_does_not_win(console: Console) -> None:
+    some = [passed("fast", 10.0)]
+    every = [passed("slow", 80.0), passed("slow", 80.0, 1)]
+    assert "slow is the fastest right kernel" in summary(console, *some, *every)
+
+
+def test_a_kernel_alone_is_not_the_fastest(console: Console) -> None:
+    assert "fast is right: 0.50× eager" in summary(console, passed("fast", 200.0))
+
+
+def test_uncertain_times_are_marked_and_said_again_at_the_end(
+    progress: Progress, console: Console
+) -> None:
+    shaky = passed("fast", 50.0, eager_us=100.0)
+    shaky = replace(shaky, baselines={"eager": Timing(100.0, 80.0, 110.0, ((100.0,),))})
+    for result in (passed("slow", 50.0), shaky):
+        progress.row(result)
+    steady, uncertain = said(console).splitlines()
+    assert "uncertain" not in steady and "uncertain" in uncertain
+    assert "1 of 4 times are uncertain" in summary(console, *progress.rows)
 
 
 def test_an_expected_defect_is_neither_winner_nor_failure(console: Console) -> None:

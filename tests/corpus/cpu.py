@@ -599,6 +599,22 @@ torch::Tensor relu(torch::Tensor x) {
         ["relu"],
     ),
     Case(
+        "clamps",
+        r"""
+#include <torch/extension.h>
+std::vector<torch::Tensor> clamps(torch::Tensor x) {
+  return {torch::clamp(x, -1, 1.5), x.clamp(0.25f), torch::clamp(x, c10::nullopt, 2),
+          x.clamp_min(0.5), torch::clamp_max(x, 1), at::clamp(x, torch::Scalar(0), 3)};
+}
+""",
+        lambda m, d: [
+            lambda: m.clamps(floats(50)),
+            lambda: m.clamps(torch.arange(-3, 4)),
+            lambda: m.clamps(torch.zeros(3, dtype=torch.bool)),
+        ],
+        ["clamps"],
+    ),
+    Case(
         "falls_back_special_function",
         r"""
 #include <torch/extension.h>

@@ -145,6 +145,12 @@ Returned amax(Handle, IntArrayRef, bool)
     LEAN_SYMBOL("_ZN2at4_ops4amax4callERKNS_6TensorEN3c108ArrayRefIlEEb");
 Returned amin(Handle, IntArrayRef, bool)
     LEAN_SYMBOL("_ZN2at4_ops4amin4callERKNS_6TensorEN3c108ArrayRefIlEEb");
+Returned clamp(Handle, const Maybe<Scalar>&, const Maybe<Scalar>&)
+    LEAN_SYMBOL("_ZN2at4_ops5clamp4callERKNS_6TensorERKSt8optionalIN3c106ScalarEESA_");
+Returned clamp_min(Handle, const Scalar&)
+    LEAN_SYMBOL("_ZN2at4_ops9clamp_min4callERKNS_6TensorERKN3c106ScalarE");
+Returned clamp_max(Handle, const Scalar&)
+    LEAN_SYMBOL("_ZN2at4_ops9clamp_max4callERKNS_6TensorERKN3c106ScalarE");
 Returned softmax(Handle, int64_t, Type)
     LEAN_SYMBOL("_ZN2at4_ops11softmax_int4callERKNS_6TensorElSt8optionalIN3c1010ScalarTypeEE");
 Returned to_dtype(Handle, ScalarType, bool, bool, Format)
@@ -215,6 +221,20 @@ class DeprecatedTypeProperties {
  private:
   ScalarType type_;
   bool cuda_;
+};
+
+// What ATen functions take for a `const std::optional<Scalar>&` parameter: any number will do.
+struct OptionalScalar {
+  OptionalScalar() = default;
+  template <class T, class = decltype(Scalar(*static_cast<const T*>(nullptr)))>
+  OptionalScalar(const T& v) : value(Scalar(v)) {}
+#ifdef LEAN_OPTIONAL
+  OptionalScalar(std::nullopt_t) {}
+  OptionalScalar(const std::optional<Scalar>& v) {
+    if (v) value = Maybe<Scalar>(*v);
+  }
+#endif
+  Maybe<Scalar> value;
 };
 
 class Tensor {
@@ -394,6 +414,11 @@ class Tensor {
   Tensor amin(IntArrayRef dims = {}, bool keep = false) const {
     return from(op::amin, handle(), dims, keep);
   }
+  Tensor clamp(const OptionalScalar& low, const OptionalScalar& high = {}) const {
+    return from(op::clamp, handle(), low.value, high.value);
+  }
+  Tensor clamp_min(const Scalar& low) const { return from(op::clamp_min, handle(), low); }
+  Tensor clamp_max(const Scalar& high) const { return from(op::clamp_max, handle(), high); }
   Tensor softmax(int64_t d, op::Type t = {}) const { return from(op::softmax, handle(), d, t); }
   Tensor exp() const { return from(op::exp, handle()); }
   Tensor log() const { return from(op::log, handle()); }
@@ -574,6 +599,13 @@ inline Tensor sub(const Tensor& a, const Tensor& b, const Scalar& alpha = 1) {
 }
 inline Tensor reshape(const Tensor& x, IntArrayRef s) { return x.reshape(s); }
 inline Tensor transpose(const Tensor& x, int64_t a, int64_t b) { return x.transpose(a, b); }
+using lean::Scalar;
+inline Tensor clamp(const Tensor& x, const lean::OptionalScalar& low,
+                    const lean::OptionalScalar& high = {}) {
+  return x.clamp(low, high);
+}
+inline Tensor clamp_min(const Tensor& x, const Scalar& low) { return x.clamp_min(low); }
+inline Tensor clamp_max(const Tensor& x, const Scalar& high) { return x.clamp_max(high); }
 inline Tensor softmax(const Tensor& x, int64_t d, lean::op::Type t = {}) { return x.softmax(d, t); }
 inline Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, const Scalar& beta = 1,
                     const Scalar& alpha = 1) {
