@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from harness import syntax
 from harness.records import Case, HarnessError, Kernel, Problem, Status
 
 DTYPES = ("float32", "bfloat16", "float16", "float64")
@@ -87,14 +88,14 @@ def read_problem(path: Path) -> Problem:
     numbers (1024 * 8). One that derives from another axis is none: it follows that one.
     Raises HarnessError if the file is missing, is not Python, or lacks a required name.
     """
-    tree = _parse(path)
+    tree = syntax.parse(path)
     for required in ("Model", "get_inputs", "get_init_inputs"):
-        if required not in _defined_names(tree):
+        if required not in syntax.defined_names(tree):
             raise HarnessError(
                 f"{path} defines no {required!r}: a problem needs a class Model and the "
                 "functions get_inputs() and get_init_inputs()."
             )
-    literals = _literals(tree, path, facts=("SWEEP", "FAMILIES"))
+    literals = syntax.literals(tree, path, facts=("SWEEP", "FAMILIES"))
     families = _names(literals, "FAMILIES", FAMILIES, path)
     axes = {
         name: value
@@ -129,13 +130,13 @@ def read_kernel(path: Path) -> Kernel:
     A file that states no DEVICES is a CUDA kernel if it passes `cuda_sources`, else a CPU one.
     Raises HarnessError if the file is missing, is not Python, or has no ModelNew.
     """
-    tree = _parse(path)
-    if "ModelNew" not in _defined_names(tree):
+    tree = syntax.parse(path)
+    if "ModelNew" not in syntax.defined_names(tree):
         raise HarnessError(
             f"{path} defines no 'ModelNew': a kernel file needs a class ModelNew with the "
             "same constructor and forward() as the problem's Model."
         )
-    facts = _literals(tree, path, facts=_KERNEL_FACTS)
+    facts = syntax.literals(tree, path, facts=_KERNEL_FACTS)
     defect = facts.get("KNOWN_DEFECT")
     if defect is not None and defect not in Status.__members__:
         raise HarnessError(
@@ -144,7 +145,7 @@ def read_kernel(path: Path) -> Kernel:
         )
     requires = facts.get("REQUIRES")
     if requires is not None:
-        _check_expression(requires, path)
+        syntax.check_expression(requires, path)
     capability = facts.get("MIN_CAPABILITY")
     if capability is not None and not (
         isinstance(capability, tuple) and [type(part) for part in capability] == [int, int]
@@ -217,7 +218,7 @@ def load_module(path: Path, overrides: Mapping[str, Any] | None = None) -> Modul
     """
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     for statement in tree.body:
-        for name in _assigned_names(statement):
+        for name in syntax.assigned_names(statement):
             if overrides and name in overrides:
                 value = ast.copy_location(ast.Constant(overrides[name]), statement)
                 statement.value = value  # type: ignore[attr-defined]
@@ -228,63 +229,6 @@ def load_module(path: Path, overrides: Mapping[str, Any] | None = None) -> Modul
     sys.modules[module.__name__] = module
     exec(compile(tree, str(path), "exec"), module.__dict__)
     return module
-
-
-def _parse(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    except OSError as error:
-        raise HarnessError(f"{path} cannot be read: {error.strerror}.") from error
-    except (SyntaxError, ValueError) as error:
-        raise HarnessError(f"{path} is not valid Python: {error}.") from error
-
-
-def _assigned_names(statement: ast.stmt) -> list[str]:
-    if isinstance(statement, ast.Assign):
-        return [t.id for t in statement.targets if isinstance(t, ast.Name)]
-    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-        return [statement.target.id]
-    return []
-
-
-def _defined_names(tree: ast.Module) -> set[str]:
-    names: set[str] = set()
-    for statement in tree.body:
-        names.update(_assigned_names(statement))
-        if isinstance(statement, ast.ClassDef | ast.FunctionDef):
-            names.add(statement.name)
-        elif isinstance(statement, ast.Import | ast.ImportFrom):
-            names.update(alias.asname or alias.name for alias in statement.names)
-    return names
-
-
-def _literals(tree: ast.Module, path: Path, facts: Sequence[str]) -> dict[str, Any]:
-    """Module globals with literal values; one of `facts` that is no literal is an error."""
-    found: dict[str, Any] = {}
-    for statement in tree.body:
-        for name in _assigned_names(statement):
-            try:
-                found[name] = _constant(statement.value)  # type: ignore[attr-defined]
-            except (ValueError, TypeError, ArithmeticError):
-                if name in facts:
-                    raise HarnessError(
-                        f"{path}:{statement.lineno}: {name} must be written as a literal, "
-                        "since it is read without running the file."
-                    ) from None
-                found.pop(name, None)
-    return found
-
-
-def _constant(value: ast.expr) -> Any:
-    """What a literal or arithmetic of numbers stands for. Raises ValueError for anything else."""
-    if isinstance(value, ast.BinOp | ast.UnaryOp):
-        nodes = list(ast.walk(value))
-        numbers = [n for n in nodes if isinstance(n, ast.Constant)]
-        if all(isinstance(n, _ARITHMETIC) for n in nodes) and all(
-            isinstance(n.value, int | float) for n in numbers
-        ):
-            return eval(compile(ast.Expression(value), "", "eval"), {"__builtins__": {}})
-    return ast.literal_eval(value)
 
 
 def _guess_devices(tree: ast.Module) -> tuple[str, ...]:
@@ -300,29 +244,3 @@ def _guess_devices(tree: ast.Module) -> tuple[str, ...]:
         len(call.args) > 2 or any(k.arg == "cuda_sources" for k in call.keywords) for call in calls
     )
     return ("cuda",) if has_cuda else ("cpu",)
-
-
-# No powers: one of them can take a lifetime.
-_ARITHMETIC = (
-    ast.BinOp, ast.UnaryOp, ast.Constant,
-    ast.unaryop, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod,
-)  # fmt: skip
-_EXPRESSION_NODES = (
-    *_ARITHMETIC, ast.Expression, ast.BoolOp, ast.Compare, ast.Name,
-    ast.boolop, ast.cmpop, ast.Load,
-)  # fmt: skip
-
-
-def _check_expression(text: str, path: Path) -> None:
-    """Allow arithmetic and comparisons of axes only: the parent runs nothing else of a kernel's."""
-    if not isinstance(text, str):
-        raise HarnessError(f"{path}: REQUIRES is {text!r}: write the condition as a string.")
-    try:
-        nodes = list(ast.walk(ast.parse(text, mode="eval")))
-    except SyntaxError as error:
-        raise HarnessError(f"{path}: REQUIRES {text!r} is no expression: {error.msg}.") from error
-    for node in nodes:
-        if not isinstance(node, _EXPRESSION_NODES):
-            raise HarnessError(
-                f"{path}: REQUIRES {text!r} may only compare axes, as in 'in_features % 4 == 0'."
-            )

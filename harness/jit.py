@@ -90,7 +90,7 @@ def install(
             raise BuildFailed(manifest.failed)
         library = store.library(key, manifest)
         if arguments["is_python_module"]:
-            return _import(manifest.module, library)
+            return import_library(manifest.module, library)
         torch.ops.load_library(library)  # type: ignore[no-untyped-call]
         return str(library)
 
@@ -238,7 +238,8 @@ def _output_to(path: Path) -> Iterator[None]:
         os.close(target)
 
 
-def _import(name: str, library: Path) -> ModuleType:
+def import_library(name: str, library: Path) -> ModuleType:
+    """Load a built extension under the name that it was built for."""
     loader = importlib.machinery.ExtensionFileLoader(name, str(library))
     spec = importlib.util.spec_from_file_location(name, library, loader=loader)
     assert spec is not None

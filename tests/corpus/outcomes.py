@@ -7,8 +7,6 @@ number into the message of a TORCH_CHECK does, when it was built with the real h
 from __future__ import annotations
 
 import hashlib
-import importlib.machinery
-import importlib.util
 import re
 import types
 from collections.abc import Mapping
@@ -19,6 +17,7 @@ import torch
 
 from corpus import cpu, cuda
 from harness.children import Handler
+from harness.jit import import_library
 
 CORPUS = {"cpu": cpu.CASES, "cuda": cuda.CASES}
 
@@ -26,7 +25,7 @@ CORPUS = {"cpu": cpu.CASES, "cuda": cuda.CASES}
 def outcome(library: str, device: str, case: str, call: int) -> str:
     """What one call of a case does. In a library of many cases, names begin with the case's."""
     known = next(c for c in CORPUS[device] if c.name == case)
-    module = load(Path(library))
+    module: Any = import_library(Path(library).stem, Path(library))
     shared = {f: getattr(module, f"{case}__{f}", None) for f in known.functions or ()}
     if any(shared.values()):
         module = types.SimpleNamespace(**shared)
@@ -35,16 +34,6 @@ def outcome(library: str, device: str, case: str, call: int) -> str:
     except Exception as error:
         first_line = str(error).splitlines()[0] if str(error) else ""
         return f"{type(error).__name__}: " + re.sub(r"\w+__(\w+\(\))", r"\1", first_line)
-
-
-def load(library: Path) -> Any:
-    name = library.stem
-    loader = importlib.machinery.ExtensionFileLoader(name, str(library))
-    spec = importlib.util.spec_from_file_location(name, library, loader=loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
 
 
 def as_text(value: Any) -> str:
