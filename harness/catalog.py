@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -72,13 +72,20 @@ def find_kernels(root: Path, problem: Problem, names_or_paths: Sequence[str]) ->
     return kernels
 
 
-def suggest(
-    wanted: str, known: Iterable[str], otherwise: str = "`run_bench.py list` shows what there is."
-) -> str:
+def suggest(wanted: str, known: Iterable[str]) -> str:
     """A sentence that names the nearest known name, or says where to look."""
+    return _nearest(wanted, known) or "`run_bench.py list` shows what there is."
+
+
+def choices(wanted: str, known: Collection[str]) -> str:
+    """Names the nearest of a few known names, if one is near, and all of them."""
+    return f"{_nearest(wanted, known)} There are {', '.join(known)}.".strip()
+
+
+def _nearest(wanted: str, known: Iterable[str]) -> str:
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(wanted.lower(), list(by_lower), n=1, cutoff=0.4)
-    return f"Did you mean {by_lower[near[0]]!r}?" if near else otherwise
+    return f"Did you mean {by_lower[near[0]]!r}?" if near else ""
 
 
 def read_problem(path: Path) -> Problem:
@@ -174,10 +181,7 @@ def _names(
     names = (value,) if isinstance(value, str) else tuple(value) if _is_list(value) else (value,)
     for name in names:
         if name not in known:
-            raise HarnessError(
-                f"{path}: {fact} names {name!r}. {suggest(str(name), known, '')} "
-                f"There are {', '.join(known)}."
-            )
+            raise HarnessError(f"{path}: {fact} names {name!r}. {choices(str(name), known)}")
     return names
 
 

@@ -85,8 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given[0] not in COMMANDS and not given[0].startswith("-"):
             raise HarnessError(
-                f"There is no command {given[0]!r}. {catalog.suggest(given[0], COMMANDS, '')} "
-                f"There are {', '.join(COMMANDS)}."
+                f"There is no command {given[0]!r}. {catalog.choices(given[0], COMMANDS)}"
             )
         code = app(given, standalone_mode=False, prog_name="run_bench.py")
     except typer.Exit as stop:
@@ -279,8 +278,5 @@ def _parse_baselines(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in BASELINES:
-            raise HarnessError(
-                f"There is no baseline {name!r}. {catalog.suggest(name, BASELINES, '')} "
-                f"There are {', '.join(BASELINES)}."
-            )
+            raise HarnessError(f"There is no baseline {name!r}. {catalog.choices(name, BASELINES)}")
     return list(dict.fromkeys(names))

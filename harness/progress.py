@@ -40,6 +40,7 @@ class Progress:
             ),
             console=console,
             transient=True,
+            expand=True,
         )
         self._task = self._bars.add_task("starting", total=len(kernels) * len(cases))
         self._skipped: set[tuple[str, str]] = set()
@@ -245,7 +246,8 @@ def _conclusion(rows: Sequence[Result], means: Mapping[str, Mapping[str, float]]
     elif right:
         text = f"Right on every case: [bold]{', '.join(sorted(right))}[/]"
     else:
-        text = "No kernel is right on every case it ran"
+        ran = any(row.verdict.status not in NOT_RUN for row in rows)
+        text = "No kernel is right on every case it ran" if ran else "No kernel ran"
     if failed:
         text += f"; [bold red]wrong or failed: {', '.join(sorted(failed))}[/]"
     return text + "."

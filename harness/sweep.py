@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from harness.catalog import DTYPES, suggest
+from harness.catalog import DTYPES, choices
 from harness.records import Case, HarnessError, Problem
 
 
@@ -22,10 +22,7 @@ def expand_cases(
     """
     for dtype in dtypes:
         if dtype not in DTYPES:
-            raise HarnessError(
-                f"There is no dtype {dtype!r}. {suggest(dtype, DTYPES, '')} "
-                f"There are {', '.join(DTYPES)}."
-            )
+            raise HarnessError(f"There is no dtype {dtype!r}. {choices(dtype, DTYPES)}")
     given = [_parse_sweep(problem, item) for item in sweeps]
     named = [axis for axes, _ in given for axis in axes]
     for axis in named:
@@ -60,9 +57,7 @@ def _parse_sweep(problem: Problem, item: str) -> tuple[tuple[str, ...], tuple[An
     for name in names:
         if name not in problem.axes:
             raise HarnessError(
-                f"Problem {problem.name!r} has no axis {name!r}. "
-                + suggest(name, problem.axes, "")
-                + f" Its axes: {', '.join(problem.axes)}."
+                f"Problem {problem.name!r} has no axis {name!r}. " + choices(name, problem.axes)
             )
     texts = [text.strip() for text in tail.split(",") if text.strip()]
     if not texts:
