@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import importlib
 import json
 import multiprocessing
@@ -27,6 +28,7 @@ from harness.records import Status
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["harness.preload"])
+_PACKAGES = Path(__file__).resolve().parent.parent
 
 Handler = Callable[..., Any]
 
@@ -80,6 +82,7 @@ class Child:
             target=_serve, args=(theirs, log, module, args), daemon=True
         )
         with _uninterrupted():
+            _start_server()
             self._process.start()
         theirs.close()
 
@@ -141,6 +144,22 @@ class Child:
         return ChildFailed(
             Status.CRASHED, reason + (f"; it last said: {last}" if last else ""), False
         )
+
+
+@functools.cache
+def _start_server() -> None:
+    """Start the server where it can import this package, wherever the command was called from.
+
+    One that cannot says nothing: each child would then import torch by itself.
+    """
+    given = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_PACKAGES), given]))
+    try:
+        forkserver.ensure_running()
+    finally:
+        del os.environ["PYTHONPATH"]
+        if given is not None:
+            os.environ["PYTHONPATH"] = given
 
 
 @contextlib.contextmanager

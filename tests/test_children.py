@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from processes import alive, processes_with, wait_until
 
+from harness import children
 from harness.children import Child, ChildFailed, failure
 from harness.records import Status
 
@@ -230,3 +231,20 @@ def test_failure_gives_one_line_and_where_it_came_from() -> None:
         )
         assert failure(error, Status.LOAD_FAILED).reason == "ValueError: first"
     assert failure(KeyError(), Status.LOAD_FAILED).reason == "KeyError: no message"
+
+
+@pytest.mark.parametrize("given", [None, "mine"])
+def test_the_server_can_import_this_package_wherever_it_is_started(
+    given: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setenv("PYTHONPATH", given or "")
+    if given is None:
+        monkeypatch.delenv("PYTHONPATH")
+    monkeypatch.setattr(
+        children.forkserver, "ensure_running", lambda: seen.append(os.environ["PYTHONPATH"])
+    )
+    children._start_server.__wrapped__()
+    root = str(Path(children.__file__).parents[1])
+    assert seen == [root if given is None else f"{root}:{given}"]
+    assert os.environ.get("PYTHONPATH") == given
