@@ -22,6 +22,7 @@ DEVICES = ("cuda", "cpu")
 FAMILIES = ("own", "normal", "small", "large", "huge", "non_finite")
 """Input families by name; `harness.oracle` says what each one holds."""
 
+_PROBLEM_FACTS = ("SWEEP", "FAMILIES")
 _KERNEL_FACTS = ("DEVICES", "DTYPES", "MIN_CAPABILITY", "REQUIRES", "KNOWN_DEFECT")
 
 
@@ -102,12 +103,14 @@ def read_problem(path: Path) -> Problem:
                 f"{path} defines no {required!r}: a problem needs a class Model and the "
                 "functions get_inputs() and get_init_inputs()."
             )
-    literals = syntax.literals(tree, path, facts=("SWEEP", "FAMILIES"))
+    literals = syntax.literals(tree, path, facts=_PROBLEM_FACTS)
     families = _names(literals, "FAMILIES", FAMILIES, path)
     axes = {
         name: value
         for name, value in literals.items()
-        if not name.startswith("_") and isinstance(value, int | float | str)
+        if not name.startswith("_")
+        and name not in _PROBLEM_FACTS
+        and isinstance(value, int | float | str)
     }
     sweep = _read_sweep(literals.get("SWEEP", {}), path)
     return Problem(path.stem, path.resolve(), axes, sweep, families)

@@ -6,6 +6,9 @@ import hashlib
 import json
 import os
 import re
+import shlex
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +39,22 @@ def artifact_key(arguments: Arguments) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-_INCLUDE_FLAG = re.compile(r"-(?:I|isystem|iquote|idirafter)\s*(.+)|--include-path=(.+)")
+_FOLDER_FLAGS = ("-I", "-isystem", "-iquote", "-idirafter")
+_FILE_FLAGS = ("-include", "-imacros")
 
 
 def _included(arguments: Arguments) -> dict[str, str]:
-    """Hashes of the user's own headers that the sources include, directly or through others."""
-    folders = [Path(folder) for folder in _include_folders(arguments)]
-    texts = [(text, folders) for text in [*arguments["cpp_sources"], *arguments["cuda_sources"]]]
-    found: dict[str, str] = {}
+    """Hashes of the user's own files that take part: headers that the sources include, directly or
+    through others, and what is linked by its path."""
+    folders = [*map(Path, arguments.get("extra_include_paths") or [])]
+    folders += map(Path, _after(_FOLDER_FLAGS, arguments))
+    for variable in toolchain.INCLUDE_PATHS:
+        folders += map(Path, filter(None, os.environ.get(variable, "").split(os.pathsep)))
+    sources = [*arguments["cpp_sources"], *arguments["cuda_sources"]]
+    sources += [f'#include "{file}"' for file in _after(_FILE_FLAGS, arguments)]
+    texts = [(text, folders) for text in sources]
+    linked = [Path(word) for word in _words(arguments, "extra_ldflags") if "/" in word]
+    found = {str(path): _hash(path.read_bytes()) for path in linked if path.is_file()}
     while texts:
         text, places = texts.pop()
         for name in re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', text, re.MULTILINE):
@@ -51,22 +62,29 @@ def _included(arguments: Arguments) -> dict[str, str]:
             for path in candidates:
                 if str(path) not in found and path.is_file():
                     content = path.read_bytes()
-                    found[str(path)] = hashlib.sha256(content).hexdigest()
+                    found[str(path)] = _hash(content)
                     # A header may include its neighbours.
                     texts.append((content.decode(errors="replace"), [path.parent, *folders]))
     return found
 
 
-def _include_folders(arguments: Arguments) -> list[str]:
-    """Where the caller and the environment send the compilers for headers."""
-    folders = list(arguments.get("extra_include_paths") or [])
-    for kind in ("extra_cflags", "extra_cuda_cflags"):
-        # A flag and its folder may be one word or two.
-        flags = re.sub(
-            r"(-I|-isystem|-iquote|-idirafter)\0", r"\1", "\0".join(arguments[kind] or [])
-        )
-        matches = map(_INCLUDE_FLAG.match, flags.split("\0"))
-        folders += [match[1] or match[2] for match in matches if match]
-    for variable in toolchain.INCLUDE_PATHS:
-        folders += filter(None, os.environ.get(variable, "").split(os.pathsep))
-    return folders
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _words(arguments: Arguments, *kinds: str) -> list[str]:
+    """The words of flags, of which load_inline takes several in one string as well."""
+    return [word for kind in kinds for flag in arguments[kind] or [] for word in shlex.split(flag)]
+
+
+def _after(flags: Sequence[str], arguments: Arguments) -> list[str]:
+    """What the compilers' flags say after any of these, in the same word or the next."""
+    words = _words(arguments, "extra_cflags", "extra_cuda_cflags")
+    said = []
+    for word, following in zip_longest(words, words[1:]):
+        for flag in flags:
+            if word == flag and following:
+                said.append(following)
+            elif word.startswith(flag) and word != flag:
+                said.append(word.removeprefix(flag))
+    return said

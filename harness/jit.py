@@ -262,16 +262,33 @@ def build(
         uses = install(Path(kernel), arch, compile_missing=True, rebuild=rebuild)
         module = load_module(Path(kernel))
         if not uses or _loads_in_functions(Path(kernel)):
-            for axes in sizes:
-                module.ModelNew(*load_module(Path(problem), axes).get_init_inputs())
+            _construct_for_each(module, Path(problem), sizes)
     except (BuildFailed, HarnessError) as error:
         raise RequestFailed(Status.BUILD_FAILED, str(error)) from error
     except Exception as error:
         raise failure(error, Status.LOAD_FAILED, kernel) from error
+    first_uses = {use.manifest.module: use for use in reversed(uses)}
     return {
         "seconds": time.monotonic() - start,
-        "extensions": [{"fresh": use.fresh} | asdict(use.manifest) for use in uses],
+        "extensions": [{"fresh": u.fresh} | asdict(u.manifest) for u in first_uses.values()],
     }
+
+
+def _construct_for_each(
+    module: ModuleType, problem: Path, sizes: Sequence[Mapping[str, Any]]
+) -> None:
+    """Make ModelNew for every size. Raises the first error if it cannot be made for any.
+
+    One that fails for some sizes fails again in the worker, and costs those cases alone.
+    """
+    errors = []
+    for axes in sizes:
+        try:
+            module.ModelNew(*load_module(problem, axes).get_init_inputs())
+        except Exception as error:
+            errors.append(error)
+    if errors and len(errors) == len(sizes):
+        raise errors[0]
 
 
 def _loads_in_functions(file: Path) -> bool:

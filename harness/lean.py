@@ -106,6 +106,14 @@ _NO_SPECIAL_FUNCTIONS = "-D_GLIBCXX_BITS_SPECFUN_H=1"
 _LIBTORCH = ("c10", "c10_cuda", "torch_cpu", "torch_cuda", "torch", "torch_python")
 
 
+# Real headers define macros that the stand-ins do not; in a condition nothing would tell.
+_ASKS_FOR_MACRO = re.compile(
+    r"^[ \t]*#[ \t]*(?:el)?if[^\n]*?\b"
+    r"(?!TORCH_EXTENSION_NAME)((?:TORCH|AT|C10|PYBIND11|__STDCPP_MATH_SPEC|__cpp_lib)_\w+)",
+    re.MULTILINE,
+)
+
+
 def prelude(source: str, *, cuda: bool, binding: bool, implicit: bool, torch_errors: bool) -> str:
     """The lines that stand before `source`: which parts it needs, and torch's implicit includes.
 
@@ -218,6 +226,9 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
             return f"{header}: {error.strerror}"
         if line not in text:
             return f"{header} no longer declares {line!r}"
+    code = _without_comments("\n".join([*arguments["cpp_sources"], *arguments["cuda_sources"]]))
+    if asked := _ASKS_FOR_MACRO.search(code):
+        return f"{asked[1]} would not be defined"
     if name := _borrowed_name([*arguments["cpp_sources"], *arguments["cuda_sources"]], include):
         return f"calls its own {name}(), a name that ATen's functions share"
     return ""

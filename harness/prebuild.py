@@ -75,7 +75,7 @@ def _build(
     try:
         answer = child.ask(
             "build",
-            BUILD_TIMEOUT_S,
+            BUILD_TIMEOUT_S * len(sizes),  # each may have a source of its own
             kernel=str(kernel.path),
             problem=str(plan.problem.path),
             sizes=[dict(axes) for axes in sizes],

@@ -117,6 +117,7 @@ class _Run:
                 return wrong, {}
             return verdict, timings
         except BaselineFailed:
+            self._release_worker(kernel.name)  # the judge may have to prepare the case again
             return self._judge_and_time(kernel, case, index)
         except CaseFailed as failed:
             return failed.verdict, {}

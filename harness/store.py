@@ -120,7 +120,7 @@ def put(key: str, manifest: Manifest, library: Path | None, output: str) -> None
         library.rename(done / f"{manifest.module}.so")
     (done / LOG).write_text(output)
     (done / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
-    # What a rebuild replaces goes aside first, so that another process always finds one of the two.
+    # What a rebuild replaces goes aside first: another process misses it for an instant at most.
     with contextlib.suppress(FileNotFoundError):
         (root() / key).rename(done.with_name("replaced"))
     done.rename(root() / key)

@@ -74,6 +74,8 @@ def test_a_problem_may_state_its_sweep_and_families(write: Write) -> None:
     problem = catalog.read_problem(write(facts + PROBLEM))
     assert problem.sweep == {"cpu": ("rows=1,2",)}
     assert problem.families == ("own", "normal")
+    one = catalog.read_problem(write('FAMILIES = "normal"\n' + PROBLEM))
+    assert one.families == ("normal",) and "FAMILIES" not in one.axes
 
 
 @pytest.mark.parametrize(

@@ -281,12 +281,15 @@ def test_an_error_points_to_the_kernels_own_line(
         "extra_include_paths=[{}]",
         "extra_cflags=['-I' + {}]",
         "extra_cflags=['-isystem', {}]",
+        "extra_cflags=['-DX -I' + {}]",
+        "extra_cflags=['-include', {} + '/size.h']",
     ],
 )
 def test_a_header_that_changes_is_compiled_anew(
     options: str, tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
 ) -> None:
-    kernel = write('#include "size.h"', options.format(repr(str(tmp_path))))
+    before = "" if "-include" in options else '#include "size.h"'
+    kernel = write(before, options.format(repr(str(tmp_path))))
     (tmp_path / "size.h").write_text('#include "sub/value.h"\n')
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "value.h").write_text('#include "deep.h"\n')
@@ -326,6 +329,23 @@ class ModelNew:
         source = f"#define VALUE {{out_features}}" + r\"\"\"{source}\"\"\"
         load_inline("sized", source, no_implicit_headers=True)
 """
+
+
+def test_a_size_that_cannot_be_made_costs_no_other_its_build(tmp_path: Path) -> None:
+    kernel = tmp_path / "sized.py"
+    refuse = "if out_features == 3: raise ValueError('three')\n        source ="
+    text = BY_SIZE.replace("source =", refuse, 1)
+    kernel.write_text(text.format(source=f"\n// {tmp_path}\n{CPP}"))
+    child = Child("harness.jit", log=tmp_path / "log")
+    given = {"kernel": str(kernel), "problem": str(TINY), "arch": None, "rebuild": False}
+    sizes = [{"out_features": n} for n in (3, 5, 5)]
+    try:
+        answer = child.ask("build", PATIENCE_S, sizes=sizes, **given)
+        assert len(answer["extensions"]) == 1  # the same twice counts once
+        with pytest.raises(ChildFailed, match=r"ValueError.*three"):
+            child.ask("build", PATIENCE_S, sizes=sizes[:1], **given)
+    finally:
+        child.kill()
 
 
 def test_a_source_that_holds_the_sizes_is_built_for_each(tmp_path: Path) -> None:

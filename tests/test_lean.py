@@ -257,6 +257,22 @@ def prelude(source: str) -> str:
     return lean.prelude(source, cuda=True, binding=False, implicit=True, torch_errors=True)
 
 
+@pytest.mark.parametrize(
+    "line, lean_enough",
+    [
+        ("#if defined(TORCH_VERSION_MAJOR) && X", False),
+        ("  # ifdef AT_PARALLEL_OPENMP", False),
+        ("#elif __cpp_lib_math_special_functions > 1", False),
+        ("// #ifdef C10_CUDA_CHECK", True),
+        ("#ifdef TORCH_EXTENSION_NAME", True),
+        ("#if __CUDA_ARCH__ >= 900", True),
+        ("TORCH_CHECK(true);", True),
+    ],
+)
+def test_a_condition_on_torchs_macros_needs_the_real_headers(line: str, lean_enough: bool) -> None:
+    assert (lean.unsupported({"cpp_sources": [line], "cuda_sources": []}) == "") == lean_enough
+
+
 def test_a_comment_brings_no_header() -> None:
     assert "LEAN_VECTOR" in prelude("std::vector<int> v;")
     assert "LEAN_VECTOR" not in prelude("// std::vector\n/* std::vector */ std::size_t n;")
