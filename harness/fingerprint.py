@@ -1,4 +1,7 @@
-"""The key of a built extension: a hash of everything that changes the binary."""
+"""The key of a built extension: a hash of everything that changes the binary.
+
+A library that is named by `-l` is taken to be what it was; one that is named by its path is hashed.
+"""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def _build(
             if not error or (path == "lean" and lean.rejected_anyway(said, located)):
                 break
             if path == "lean":
-                why_full = error
+                why_full = error.partition("\n")[0]
         if error and not diagnostics.is_final(said):
             print(log)
             raise BuildFailed(error)

@@ -14,7 +14,7 @@ from command_line import TINY, bad_kernel
 from processes import alive, wait_until
 from torch.utils import cpp_extension
 
-from harness import jit
+from harness import jit, store
 from harness.children import Child, ChildFailed
 from harness.records import Status
 
@@ -400,7 +400,7 @@ def compilers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def load_inline(name: str, cpp_sources: list[str], **_: Any) -> None:
         asked.append(name)
-        os.write(1, b"main.cpp:1: error: as always\n")
+        os.write(1, b"main.cpp:1: error: as always\n    1 | source\n      | ^~~~~~\n")
         raise RuntimeError(f"Error building extension '{name}'")
 
     load_inline.__signature__ = jit.inspect.signature(cpp_extension.load_inline)
@@ -419,5 +419,8 @@ def test_a_failure_is_remembered_until_a_rebuild(compilers: list[str], tmp_path:
 
     first = build(rebuild=False)
     assert first > 0
+    (entry,) = (e.manifest for e in store.entries() if e.manifest.name == "fails")
+    assert entry.why_full == "main.cpp:1: error: as always"  # a cell of the CSV
+    assert entry.failed.endswith("^~~~~~")  # for people
     assert build(rebuild=False) == first
     assert build(rebuild=True) == 2 * first
