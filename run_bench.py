@@ -4,7 +4,7 @@ import sys
 
 if __name__ == "__main__":
     try:
-        from harness.cli import main
+        from harness.cli.main import main
     except ModuleNotFoundError as error:
         print(
             f"The package {error.name!r} is not installed: run `make bench`, which installs what "

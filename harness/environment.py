@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__
+from harness.build.toolchain import find_nvcc, host_compiler
 from harness.children import Handler
-from harness.toolchain import find_nvcc, host_compiler
 
 _PACKAGES = ("triton", "ninja", "numpy", "pandas", "matplotlib")
 

@@ -17,10 +17,12 @@ import torch
 from torch import Tensor
 
 from harness.children import Handler, failure
-from harness.oracle import Oracle, pin_precision, use_device
+from harness.device import pin_precision, use_device
 from harness.records import BASELINES, Status
-from harness.timing import LiveInputs, Stopwatch
-from harness.validate import compare
+from harness.timing.call import LiveInputs
+from harness.timing.stopwatch import Stopwatch
+from harness.verdict.compare import compare
+from harness.verdict.oracle import Oracle
 
 TIMED_TRIALS = 2
 """How many trials give the inputs of timed calls, in turn: the first finite ones."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import toolchain
+from harness.build import toolchain
 from harness.children import Child, ChildFailed
 from harness.records import HarnessError
 

@@ -10,12 +10,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from harness import catalog, environment, plots, results, runner, toolchain
+from harness import environment, results
+from harness.build import toolchain
+from harness.catalog import find
+from harness.catalog.sweep import expand_cases
 from harness.machine import Machine
-from harness.plan import FULL, QUICK, Plan
-from harness.progress import Progress, print_summary
 from harness.records import NOT_RUN, Case, HarnessError, Result, Status
-from harness.sweep import expand_cases
+from harness.report import pictures
+from harness.report.terminal import Progress, print_summary
+from harness.run import runner
+from harness.run.plan import FULL, QUICK, Plan
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_DTYPES = {"cuda": "float32,bfloat16", "cpu": "float32"}
@@ -35,9 +39,9 @@ def plan_run(
 
     find_machine: called last, since it takes seconds to start PyTorch and none to see a typo.
     """
-    found = catalog.find_problem(ROOT, problem)
+    found = find.find_problem(ROOT, problem)
     results.check_axes(found.axes)
-    chosen = catalog.find_kernels(ROOT, found, kernels or [])
+    chosen = find.find_kernels(ROOT, found, kernels or [])
 
     def cases(device: str, default_dtypes: str) -> list[Case]:
         return expand_cases(
@@ -93,7 +97,7 @@ def carry_out(plan: Plan, machine: Machine, out: Path, console: Console) -> int:
             results.write_environment(folder, record | {"seed": plan.seed})
     print_summary(console, progress.rows, folder)
     if not plan.judge_only:
-        plots.plot_all(folder)
+        pictures.plot_all(folder)
     return _exit_code(progress.rows)
 
 

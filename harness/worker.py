@@ -13,12 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness import jit
-from harness.catalog import load_module
+from harness.build.compile import BuildFailed
+from harness.build.load_inline import NotBuilt, install
+from harness.catalog.load import load_module
 from harness.children import Handler, failure
-from harness.oracle import forward, pin_precision, use_device
+from harness.device import forward, pin_precision, use_device
 from harness.records import Status
-from harness.timing import LiveInputs, Stopwatch
+from harness.timing.call import LiveInputs
+from harness.timing.stopwatch import Stopwatch
 
 
 class Worker:
@@ -37,11 +39,11 @@ class Worker:
 
     def load(self) -> None:
         """Import the kernel file. Its extensions were built beforehand and are only loaded."""
-        jit.install(Path(self._path), self._arch, compile_missing=False)
+        install(Path(self._path), self._arch, compile_missing=False)
         try:
             use_device(self._device)
             self._make: Callable[..., nn.Module] = load_module(Path(self._path)).ModelNew
-        except (jit.NotBuilt, jit.BuildFailed) as error:
+        except (NotBuilt, BuildFailed) as error:
             raise failure(error, Status.BUILD_FAILED, self._path) from error
         except Exception as error:
             raise failure(error, Status.LOAD_FAILED, self._path) from error
@@ -61,7 +63,7 @@ class Worker:
             own = {name: value.shape for name, value in model.state_dict().items()}
             if own == {name: value.shape for name, value in case["state"].items()}:
                 model.load_state_dict(case["state"])
-        except (jit.NotBuilt, jit.BuildFailed) as error:
+        except (NotBuilt, BuildFailed) as error:
             raise failure(error, Status.BUILD_FAILED, self._path) from error
         except Exception as error:
             raise failure(error, Status.LOAD_FAILED, self._path) from error

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness import cli, results
+from harness import results
+from harness.cli.main import main
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
@@ -48,7 +49,7 @@ def call(arguments: Sequence[object], out: Path) -> Run:
         contextlib.redirect_stdout(io.StringIO()) as said,
         contextlib.redirect_stderr(io.StringIO()) as error,
     ):
-        code = cli.main([str(argument) for argument in arguments])
+        code = main([str(argument) for argument in arguments])
     folders = sorted(out.glob("*/")) if out.is_dir() else []
     return Run(code, said.getvalue(), error.getvalue(), folders[-1] if folders else None)
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-
-# For `pytest` alone: unlike `python -m pytest`, it leaves the working directory out.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 # Before any test: children are forked from a server that keeps the environment of its start.
 _store = tempfile.TemporaryDirectory(prefix="kernel-bench-tests-")

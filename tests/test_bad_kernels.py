@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from command_line import BAD_KERNELS, Run, bad_kernel, call_tiny
 
-from harness import prebuild
 from harness.records import TIMED, Status
+from harness.run import ask_builder
 
 KERNELS = sorted(path.stem for path in BAD_KERNELS.glob("*.py"))
 HANGS_IN_BUILD = "import_hangs"
@@ -31,7 +31,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def rows(together: Run, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prebuild, "BUILD_TIMEOUT_S", 3.0)
+        patch.setattr(ask_builder, "BUILD_TIMEOUT_S", 3.0)
         apart = call_tiny([bad_kernel(HANGS_IN_BUILD)], out=tmp_path_factory.mktemp("apart"))
     return pd.concat([together.rows, apart.rows]).set_index("kernel")
 

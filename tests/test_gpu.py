@@ -13,13 +13,13 @@ from command_line import BAD_KERNELS, ROOT, Run, bad_kernel, call_tiny
 from command_line import call as call_with
 from test_bad_kernels import promised
 
-from harness import catalog
+from harness.catalog import facts, find
 from harness.records import Problem
-from harness.timing import Stopwatch
+from harness.timing.stopwatch import Stopwatch
 
 pytestmark = pytest.mark.gpu
 
-PROBLEMS = catalog.list_problems(ROOT)
+PROBLEMS = find.list_problems(ROOT)
 EXACT = bad_kernel("control_exact").read_text()
 RIGHT = "return torch.clamp(self.linear(x), -3, 3)"
 
@@ -41,12 +41,12 @@ def test_every_cuda_kernel_is_right_at_odd_sizes_in_every_dtype(
 ) -> None:
     others = "=".join(axis for axis in problem.axes if axis != "batch_size")
     sweep = ["--sweep", "batch_size=1,37", "--sweep", f"{others}=5,67,1026"]
-    dtypes = ",".join(catalog.DTYPES)
+    dtypes = ",".join(facts.DTYPES)
     options = ("--device", "cuda", "--dtype", dtypes, "--out", tmp_path / "out")
     run = call_with(["check", "--problem", problem.name, *options, *sweep], tmp_path / "out")
     assert run.code == 0, run.said + run.error
     ran = run.rows[run.rows["status"] != "SKIPPED"]
-    cuda = {k.name for k in catalog.find_kernels(ROOT, problem, []) if "cuda" in k.devices}
+    cuda = {k.name for k in find.find_kernels(ROOT, problem, []) if "cuda" in k.devices}
     assert set(ran["kernel"]) == cuda
     # In which dtype or size one is skipped, its file says; most run everywhere.
     for name, rows in ran.groupby("kernel"):
@@ -56,9 +56,9 @@ def test_every_cuda_kernel_is_right_at_odd_sizes_in_every_dtype(
 
 def test_every_bad_kernel_gets_its_status_on_a_gpu_too(tmp_path: Path) -> None:
     # Without those that are slow, or for a CPU and therefore SKIPPED.
-    kernels = [catalog.read_kernel(path) for path in BAD_KERNELS.glob("*.py")]
+    kernels = [facts.read_kernel(path) for path in BAD_KERNELS.glob("*.py")]
     names = sorted(
-        k.name for k in kernels if k.devices == catalog.DEVICES and k.name != "import_hangs"
+        k.name for k in kernels if k.devices == facts.DEVICES and k.name != "import_hangs"
     )
     options = ("--device", "cuda", "--dtype", "float32", "--timeout", 10)
     run = call_tiny([bad_kernel(name) for name in names], *options, out=tmp_path)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness import catalog
+from harness.catalog import facts, find, load
+from harness.catalog.sweep import expand_cases
 from harness.records import Kernel, Problem
-from harness.sweep import expand_cases
 
 ROOT = Path(__file__).parents[1]
-PROBLEMS = catalog.list_problems(ROOT)
-KERNELS = [(p, k) for p in PROBLEMS for k in catalog.find_kernels(ROOT, p, [])]
+PROBLEMS = find.list_problems(ROOT)
+KERNELS = [(p, k) for p in PROBLEMS for k in find.find_kernels(ROOT, p, [])]
 
 each_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)
 each_kernel = pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_default_sweep_expands(problem: Problem, device: str) -> None:
 
 @each_problem
 def test_reference_runs_at_small_sizes(problem: Problem) -> None:
-    module = catalog.load_module(problem.path, small_axes(problem))
+    module = load.load_module(problem.path, small_axes(problem))
     inputs = module.get_inputs()
     assert all(x.device.type == "cpu" and x.shape[0] == SMALL[0] for x in inputs)
     assert all(x.dtype == torch.float32 for x in inputs if x.is_floating_point())
@@ -71,7 +71,7 @@ def test_reference_runs_at_small_sizes(problem: Problem) -> None:
 @each_problem
 def test_reference_is_sensitive_to_its_input(problem: Problem) -> None:
     """Where every input gives the same output, no kernel can be judged."""
-    module = catalog.load_module(problem.path, small_axes(problem))
+    module = load.load_module(problem.path, small_axes(problem))
     model = module.Model(*module.get_init_inputs())
     with torch.no_grad():
         first, second = (tensors(model(*module.get_inputs())) for _ in range(2))
@@ -82,11 +82,11 @@ def test_reference_is_sensitive_to_its_input(problem: Problem) -> None:
 @each_kernel
 def test_kernel_states_legal_facts(problem: Problem, kernel: Kernel) -> None:
     assert kernel.devices in (("cuda",), ("cpu",))
-    assert set(kernel.dtypes or ()) <= set(catalog.DTYPES)
+    assert set(kernel.dtypes or ()) <= set(facts.DTYPES)
     for device in kernel.devices:
         for case in expand_cases(problem, device, kernel.dtypes or ["float32"], []):
             # Raises if REQUIRES names what is no axis of the problem.
-            catalog.unsupported(kernel, problem, case, capability=(9, 0))
+            facts.unsupported(kernel, problem, case, capability=(9, 0))
 
 
 @each_kernel
@@ -107,8 +107,8 @@ def test_kernel_file_stands_alone(problem: Problem, kernel: Kernel) -> None:
 def test_kernel_has_the_weights_of_its_model(problem: Problem, kernel: Kernel, monkeypatch) -> None:
     """Same names, shapes and, after the same seed, values: ModelNew is a drop-in for Model."""
     monkeypatch.setattr("torch.utils.cpp_extension.load_inline", lambda **_: None)
-    reference = catalog.load_module(problem.path, small_axes(problem))
-    candidate = catalog.load_module(kernel.path)
+    reference = load.load_module(problem.path, small_axes(problem))
+    candidate = load.load_module(kernel.path)
     states = []
     for model in (reference.Model, candidate.ModelNew):
         torch.manual_seed(0)

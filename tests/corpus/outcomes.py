@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from corpus import cpu, cuda
+from harness.build.load_inline import import_library
 from harness.children import Handler
-from harness.jit import import_library
 
 CORPUS = {"cpu": cpu.CASES, "cuda": cuda.CASES}
 

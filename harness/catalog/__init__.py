@@ -1,0 +1,1 @@
+"""What problem and kernel files there are, and what they state."""

@@ -1,0 +1,169 @@
+"""Reads the facts that problem and kernel files state, from their syntax trees.
+
+Nothing here executes a file, and nothing imports torch.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.catalog import syntax
+from harness.catalog.nearest import choices, suggest
+from harness.records import Case, HarnessError, Kernel, Problem, Status
+
+DTYPES = ("float32", "bfloat16", "float16", "float64")
+
+DEVICES = ("cuda", "cpu")
+
+FAMILIES = ("own", "normal", "small", "large", "huge", "non_finite")
+"""Input families by name; `harness.verdict.oracle` says what each one holds."""
+
+_PROBLEM_FACTS = ("SWEEP", "FAMILIES")
+
+_KERNEL_FACTS = ("DEVICES", "DTYPES", "MIN_CAPABILITY", "REQUIRES", "KNOWN_DEFECT")
+
+
+def read_problem(path: Path) -> Problem:
+    """Read a problem file's axes and facts without executing it.
+
+    An axis is a module global that holds a number or a string, written out or as arithmetic of
+    numbers (1024 * 8). One that derives from another axis is none: it follows that one.
+    Raises HarnessError if the file is missing, is not Python, or lacks a required name.
+    """
+    tree = syntax.parse(path)
+    for required in ("Model", "get_inputs", "get_init_inputs"):
+        if required not in syntax.defined_names(tree):
+            raise HarnessError(
+                f"{path} defines no {required!r}: a problem needs a class Model and the "
+                "functions get_inputs() and get_init_inputs()."
+            )
+    literals = syntax.literals(tree, path, facts=_PROBLEM_FACTS)
+    families = _names(literals, "FAMILIES", FAMILIES, path)
+    axes = {
+        name: value
+        for name, value in literals.items()
+        if not name.startswith("_")
+        and name not in _PROBLEM_FACTS
+        and isinstance(value, int | float | str)
+    }
+    sweep = _read_sweep(literals.get("SWEEP", {}), path)
+    return Problem(path.stem, path.resolve(), axes, sweep, families)
+
+
+def _read_sweep(value: Any, path: Path) -> dict[str, tuple[str, ...]]:
+    """Device -> sweep items, in the grammar of `--sweep`; one item alone will do."""
+    lists = (
+        {d: (v,) if isinstance(v, str) else v for d, v in value.items()}
+        if isinstance(value, dict)
+        else None
+    )
+    if lists is None or not all(
+        device in DEVICES and _is_list(items) and all(isinstance(item, str) for item in items)
+        for device, items in lists.items()
+    ):
+        raise HarnessError(
+            f"{path}: SWEEP is {value!r}: write it by device, as in "
+            "{'cuda': ('batch_size=1,64',), 'cpu': ('batch_size=4',)}."
+        )
+    return {device: tuple(items) for device, items in lists.items()}
+
+
+def read_kernel(path: Path) -> Kernel:
+    """Read a kernel file's facts without executing it.
+
+    A file that states no DEVICES is a CUDA kernel if it passes `cuda_sources`, else a CPU one.
+    Raises HarnessError if the file is missing, is not Python, or has no ModelNew.
+    """
+    tree = syntax.parse(path)
+    if "ModelNew" not in syntax.defined_names(tree):
+        raise HarnessError(
+            f"{path} defines no 'ModelNew': a kernel file needs a class ModelNew with the "
+            "same constructor and forward() as the problem's Model."
+        )
+    facts = syntax.literals(tree, path, facts=_KERNEL_FACTS)
+    defect = facts.get("KNOWN_DEFECT")
+    if defect is not None and defect not in Status.__members__:
+        raise HarnessError(
+            f"{path}: KNOWN_DEFECT is {defect!r}, which is no status. "
+            f"{suggest(str(defect), Status.__members__)}"
+        )
+    requires = facts.get("REQUIRES")
+    if requires is not None:
+        syntax.check_expression(requires, path)
+    capability = facts.get("MIN_CAPABILITY")
+    if capability is not None and not (
+        isinstance(capability, tuple) and [type(part) for part in capability] == [int, int]
+    ):
+        raise HarnessError(
+            f"{path}: MIN_CAPABILITY is {capability!r}: write it as two numbers, (9, 0)."
+        )
+    return Kernel(
+        name=path.stem,
+        path=path.resolve(),
+        devices=_names(facts, "DEVICES", DEVICES, path) or _guess_devices(tree),
+        dtypes=_names(facts, "DTYPES", DTYPES, path),
+        min_capability=capability,
+        requires=requires,
+        known_defect=Status(defect) if defect else None,
+    )
+
+
+def _names(
+    facts: Mapping[str, Any], fact: str, known: Sequence[str], path: Path
+) -> tuple[str, ...] | None:
+    """A fact that is a tuple of known names; one name alone will do."""
+    value = facts.get(fact)
+    if value is None:
+        return None
+    names = (value,) if isinstance(value, str) else tuple(value) if _is_list(value) else (value,)
+    for name in names:
+        if name not in known:
+            raise HarnessError(f"{path}: {fact} names {name!r}. {choices(str(name), known)}")
+    return names
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def unsupported(
+    kernel: Kernel, problem: Problem, case: Case, capability: tuple[int, int] | None
+) -> str | None:
+    """Why this kernel does not run this case, by the facts its file states; None if it does."""
+    device = case.device.partition(":")[0]
+    if device not in kernel.devices:
+        return f"the kernel runs on {' or '.join(kernel.devices)}, this run is on {device}"
+    if kernel.dtypes and case.dtype not in kernel.dtypes:
+        return f"the kernel supports {', '.join(kernel.dtypes)}"
+    if kernel.min_capability and capability and capability < kernel.min_capability:
+        wanted, have = (".".join(map(str, c)) for c in (kernel.min_capability, capability))
+        return f"the kernel needs compute capability {wanted}, this GPU has {have}"
+    if kernel.requires:
+        try:
+            holds = eval(kernel.requires, {"__builtins__": {}}, dict(case.axes))
+        except (NameError, ArithmeticError, TypeError) as error:
+            raise HarnessError(
+                f"{kernel.path}: REQUIRES {kernel.requires!r} cannot be evaluated for problem "
+                f"{problem.name!r}: {error}. Its axes are {', '.join(problem.axes)}."
+            ) from error
+        if not holds:
+            return f"the kernel requires {kernel.requires}"
+    return None
+
+
+def _guess_devices(tree: ast.Module) -> tuple[str, ...]:
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("load_inline")
+    ]
+    if not calls:
+        return DEVICES
+    # load_inline(name, cpp_sources, cuda_sources, ...)
+    has_cuda = any(
+        len(call.args) > 2 or any(k.arg == "cuda_sources" for k in call.keywords) for call in calls
+    )
+    return ("cuda",) if has_cuda else ("cpu",)

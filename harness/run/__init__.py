@@ -1,0 +1,1 @@
+"""PARENT: one run, row by row."""

@@ -1,0 +1,206 @@
+"""Kernel output + eager output + truth -> verdict.
+
+The truth is the reference in float64 on the same weights and inputs. Eager is a contestant,
+not the oracle: its own distance from the truth is the yardstick. A kernel may be
+
+    factor x eager's error + the rounding of the output to its dtype
+                           + ACCUMULATION_ULPS ulps of the accumulation's dtype
+
+away, by relative Frobenius norm and by the worst element relative to the largest one. Rounding is
+at most half an ulp, and 1/sqrt(12) of an ulp in the mean square. The factor and the ulps of
+accumulation (float32 for 16-bit dtypes) leave room for other orders of summation: on an H100, two
+float32 GEMMs of cuBLAS itself were 3.3 times apart in norm and 5.8 times in the worst element
+(1024 features, inputs of scale 100), and at 8192 features its matrix-vector product is 7 times
+nearer the truth than its matrix product. TF32 is 170 times further away than eager there. In 16
+bits the order of summation hardly matters, since sums are float32, and the factor is smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.records import Status
+from harness.verdict.budget import frobenius_budget, worst_budget
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One output against one truth. `problem` is None if it is within budget."""
+
+    problem: Status | None
+    reason: str
+    error_rel: float | None
+    eager_error_rel: float | None
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """Distance from the truth over the elements where all of truth, eager and kernel are finite."""
+
+    frobenius: float
+    worst: float
+    worst_at: int
+
+
+def compare(output: Any, eager: Any, truth: Any) -> Comparison:
+    """Judge one output, tensor or nested tuple, list or dict of tensors, against the truth.
+
+    All tensors live on one device. Structure comes first, then each leaf; the leaf furthest
+    from its budget decides. A list and a tuple are the same structure: a C++ extension that
+    returns a std::vector gives Python a list.
+    """
+    outputs, eagers, truths = (dict(_leaves(value)) for value in (output, eager, truth))
+    if list(outputs) != list(eagers):
+        return _problem(
+            Status.WRONG_STRUCTURE,
+            f"the kernel returns {_describe(outputs)}, eager {_describe(eagers)}",
+        )
+    compared = [_compare_leaf(p, outputs[p], eagers[p], truths[p]) for p in outputs]
+    failed = [c for c in compared if c.problem]
+    if failed:
+        return failed[0]
+    measured = [c for c in compared if c.error_rel is not None]
+    return max(measured or compared, key=lambda c: c.error_rel or 0.0)
+
+
+def _leaves(value: Any, path: str = "output") -> Iterator[tuple[str, Any]]:
+    """Every value that is no container, with its place."""
+    if isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _leaves(item, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}[{key!r}]")
+    else:
+        yield path, value
+
+
+def _describe(leaves: dict[str, Any]) -> str:
+    if list(leaves) == ["output"]:
+        return f"one {type(leaves['output']).__name__}"
+    return (
+        f"{len(leaves)} values ({', '.join(list(leaves)[:4])}{', ...' if len(leaves) > 4 else ''})"
+    )
+
+
+def _problem(status: Status, reason: str, errors: tuple[float, float] | None = None) -> Comparison:
+    return Comparison(status, reason, *(errors or (None, None)))
+
+
+def _compare_leaf(path: str, output: Any, eager: Any, truth: Any) -> Comparison:
+    if type(output) is not type(eager):
+        return _problem(
+            Status.WRONG_STRUCTURE,
+            f"{path} is a {type(output).__name__}, eager's a {type(eager).__name__}",
+        )
+    if not isinstance(eager, Tensor):
+        if output == eager:
+            return Comparison(None, "", 0.0, 0.0)
+        return _problem(Status.WRONG_VALUES, f"{path} is {output!r}, eager's {eager!r}")
+    if output.layout != eager.layout:
+        return _problem(
+            Status.WRONG_STRUCTURE,
+            f"{path} has layout {output.layout}, eager's {eager.layout}",
+        )
+    if output.shape != eager.shape:
+        return _problem(
+            Status.WRONG_SHAPE,
+            f"{path} has shape {tuple(output.shape)}, eager's {tuple(eager.shape)}",
+        )
+    if output.dtype != eager.dtype:
+        return _problem(Status.WRONG_DTYPE, f"{path} is {output.dtype}, eager's {eager.dtype}")
+    if output.numel() == 0:
+        return Comparison(None, "", 0.0, 0.0)
+    if not (eager.is_floating_point() or eager.is_complex()):
+        return _compare_exact(path, output, eager)
+    if eager.is_complex():
+        output, eager, truth = map(torch.view_as_real, (output, eager, truth))
+    return _compare_float(path, output, eager, truth)
+
+
+def _compare_exact(path: str, output: Tensor, eager: Tensor) -> Comparison:
+    wrong = (output != eager).flatten()
+    if not wrong.any():
+        return Comparison(None, "", 0.0, 0.0)
+    first = int(wrong.nonzero()[0])
+    return _problem(
+        Status.WRONG_VALUES,
+        f"{int(wrong.sum()):,} of {wrong.numel():,} elements of {path} differ; first at "
+        f"{_index(first, eager)}: kernel {output.flatten()[first].item()}, "
+        f"eager {eager.flatten()[first].item()}",
+    )
+
+
+def _compare_float(path: str, output: Tensor, eager: Tensor, truth: Tensor) -> Comparison:
+    kernel64, eager64 = output.double().flatten(), eager.double().flatten()
+    truth64 = truth.flatten()
+    # Truth as the dtype holds it: a float16 result may overflow where float64 does not.
+    rounded = truth64.to(eager.dtype).double()
+    misplaced = ~(_same_class(kernel64, eager64) | _same_class(kernel64, rounded))
+    if misplaced.any():
+        first = int(misplaced.nonzero()[0])
+        return _problem(
+            Status.NON_FINITE,
+            f"{int(misplaced.sum()):,} of {misplaced.numel():,} elements of {path} are NaN or "
+            f"infinite on one side only; first at {_index(first, eager)}: "
+            f"kernel {kernel64[first].item():.6g}, eager {eager64[first].item():.6g}",
+        )
+    finite = kernel64.isfinite() & eager64.isfinite() & truth64.isfinite()
+    kernel_errors = _errors(kernel64, truth64, finite)
+    eager_errors = _errors(eager64, truth64, finite)
+    # Two norms, each with a budget of its own.
+    for name, error, budget, eager_error in (
+        (
+            "relative Frobenius error",
+            kernel_errors.frobenius,
+            frobenius_budget(eager_errors.frobenius, eager.dtype),
+            eager_errors.frobenius,
+        ),
+        (
+            "worst element's error relative to the largest",
+            kernel_errors.worst,
+            worst_budget(eager_errors.worst, eager.dtype),
+            eager_errors.worst,
+        ),
+    ):
+        if not error <= budget:
+            at = kernel_errors.worst_at
+            return _problem(
+                Status.WRONG_VALUES,
+                f"{name} of {path} is {error:.3g}, budget {budget:.3g} (eager {eager_error:.3g}); "
+                f"worst at {_index(at, eager)}: kernel {kernel64[at].item():.9g}, "
+                f"truth {truth64[at].item():.9g}",
+                (kernel_errors.frobenius, eager_errors.frobenius),
+            )
+    return Comparison(None, "", kernel_errors.frobenius, eager_errors.frobenius)
+
+
+def _same_class(a: Tensor, b: Tensor) -> Tensor:
+    """Both finite, both NaN, or the same infinity."""
+    return (a.isfinite() & b.isfinite()) | (a.isnan() & b.isnan()) | (a == b)
+
+
+def _errors(values: Tensor, truth: Tensor, where: Tensor) -> _Errors:
+    error = torch.where(where, (values - truth).abs(), 0.0)
+    size = torch.where(where, truth.abs(), 0.0)
+    return _Errors(
+        _ratio(error.norm().item(), size.norm().item()),
+        _ratio(error.max().item(), size.max().item()),
+        int(error.argmax()),
+    )
+
+
+def _ratio(error: float, size: float) -> float:
+    """error / size; an error where the truth is exactly zero has no finite ratio."""
+    if size > 0:
+        return error / size
+    return 0.0 if error == 0 else float("inf")
+
+
+def _index(flat: int, like: Tensor) -> list[int]:
+    return [int(i) for i in torch.unravel_index(torch.tensor(flat), like.shape)]

@@ -1,0 +1,292 @@
+"""The lean headers against the real ones: same outcomes bit for bit, and no more lenient.
+
+The corpus holds sources in the styles that people write. The real headers take about a minute a
+build, so the cases that load_inline binds share one real module, each in a namespace of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from corpus.case import Case
+from corpus.outcomes import CORPUS
+from torch.utils.cpp_extension import load_inline
+
+from harness.build import diagnostics, lean, toolchain
+from harness.children import Child, ChildFailed
+from harness.records import Status
+
+
+def flags(device: str) -> list[str]:
+    """One set for all, since they share a real module."""
+    return list(dict.fromkeys(flag for case in CORPUS[device] for flag in case.cflags))
+
+
+def arguments(case: Case, device: str) -> dict[str, Any]:
+    return {
+        "cpp_sources": [case.cpp],
+        "cuda_sources": [case.cuda] if case.cuda else [],
+        "functions": list(case.functions) if case.functions else None,
+        "extra_cflags": flags(device),
+        "extra_ldflags": None,
+        "no_implicit_headers": False,
+        "with_pytorch_error_handling": True,
+    }
+
+
+def build_lean(case: Case, device: str, folder: Path) -> Path | str:
+    """The library, or the reason that there is no lean one."""
+    said = arguments(case, device)
+    if reason := lean.unsupported(said):
+        return reason
+    prepared = lean.prepare(said, folder / "libraries")
+    prepared["cuda_sources"] = prepared["cuda_sources"] or None
+    try:
+        load_inline(f"lean_{case.name}", build_directory=str(folder), **prepared)
+    except (RuntimeError, ImportError) as error:
+        return diagnostics.first_error(str(error))
+    return folder / f"lean_{case.name}.so"
+
+
+def build_real(device: str, folder: Path) -> dict[str, Path]:
+    """Case name -> the library with its functions, built with the real headers."""
+    cases = [case for case in CORPUS[device] if case.path == "lean"]
+    shared = [case for case in cases if case.functions]
+    cpp, cu, bindings = [], [], []
+    for case in shared:
+        cpp.append(in_namespace(case.name, case.cpp))
+        if case.cuda:
+            cu.append(in_namespace(case.name, case.cuda))
+        bindings += [
+            f'm.def("{case.name}__{f}", torch::wrap_pybind_function({case.name}::{f}));'
+            for f in case.functions or ()
+        ]
+    cpp.append("PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {\n" + "\n".join(bindings) + "\n}")
+    builds: dict[str, tuple[Sequence[str], Sequence[str]]] = {"corpus_real": (cpp, cu)}
+    builds |= {c.name: ([c.cpp], [c.cuda] if c.cuda else []) for c in cases if not c.functions}
+
+    def build(name: str) -> Path:
+        (folder / name).mkdir(parents=True)
+        sources, cuda_sources = builds[name]
+        load_inline(
+            name,
+            list(sources),
+            list(cuda_sources) or None,
+            extra_cflags=flags(device),
+            build_directory=str(folder / name),
+        )
+        return folder / name / f"{name}.so"
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        libraries = dict(zip(builds, pool.map(build, builds), strict=True))
+    return {case.name: libraries.get(case.name, libraries["corpus_real"]) for case in cases}
+
+
+def in_namespace(name: str, source: str) -> str:
+    """The source in a namespace, its includes before it."""
+    lines = source.splitlines()
+    includes = [line for line in lines if line.startswith("#include")]
+    rest = [line for line in lines if not line.startswith("#include")]
+    return "\n".join([*includes, f"namespace {name} {{", *rest, "}"])
+
+
+def symbols(library: Path) -> set[str]:
+    """The dynamic symbols of torch's namespaces that a library defines."""
+    said = subprocess.run(
+        ["nm", "--dynamic", "--defined-only", library], capture_output=True, text=True, check=True
+    )
+    names = {line.split()[-1].partition("@")[0] for line in said.stdout.splitlines() if line}
+    return {name for name in names if re.match(r"_ZNK?(2at|3c10|5torch)", name)}
+
+
+def assert_nothing_of_torchs_is_redefined(folder: Path) -> None:
+    """A stand-in that defined what it means to call would call itself."""
+    exported: set[str] = set()
+    for name in ("c10", "c10_cuda", "torch_cpu", "torch_cuda", "torch_python"):
+        library = Path(torch.__file__).parent / "lib" / f"lib{name}.so"
+        if library.exists():
+            exported |= symbols(library)
+    for library in folder.glob("*/*.so"):
+        both = symbols(library) & exported
+        assert not both, f"{library.stem} defines {both}"
+
+
+CRASHED = "crashed"
+
+
+class Caller:
+    """A process that calls what was built; after a crash, another."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._child: Child | None = None
+
+    def outcome(self, library: Path, device: str, case: str, call: int) -> str:
+        self._child = self._child or Child("corpus.outcomes", log=self._log)
+        given = {"library": str(library), "device": device, "case": case, "call": call}
+        try:
+            text: str = self._child.ask("outcome", 120, **given)
+            return text
+        except ChildFailed as failed:
+            assert failed.status is Status.CRASHED, failed.reason
+            self.close()
+            return CRASHED
+
+    def close(self) -> None:
+        if self._child:
+            self._child.kill()
+        self._child = None
+
+
+def compare(device: str, folder: Path) -> None:
+    """Build the whole corpus both ways and compare every outcome."""
+    toolchain.prepare_environment()
+    cases = CORPUS[device]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        leanly = pool.map(lambda c: build_lean(c, device, folder / "lean" / c.name), cases)
+        built = dict(zip([case.name for case in cases], leanly, strict=True))
+    wrong_path = {
+        case.name: built[case.name]
+        for case in cases
+        if isinstance(built[case.name], str) == (case.path == "lean")
+    }
+    assert not wrong_path, f"lean where it must not be, or not lean: {wrong_path}"
+    assert_nothing_of_torchs_is_redefined(folder / "lean")
+    for case in cases:
+        if case.remedy:
+            assert case.remedy in str(built[case.name]), case.name
+    real = build_real(device, folder / "real")
+    compare_outcomes(device, built, real, folder / "log")
+
+
+def compare_outcomes(
+    device: str, built: Mapping[str, Path | str], real: Mapping[str, Path], log: Path
+) -> None:
+    ours, theirs = Caller(log), Caller(log)
+    different, spared = [], []
+    for case in CORPUS[device]:
+        if case.path != "lean":
+            continue
+        for call in range(len(case.calls(None, device))):
+            a = ours.outcome(Path(built[case.name]), device, case.name, call)
+            b = theirs.outcome(real[case.name], device, case.name, call)
+            if b == CRASHED and re.match(r"\w+Error: ", a):
+                spared.append(f"{case.name}, call {call}: {a}")
+            elif a != b:
+                different.append(f"{case.name}, call {call}: lean {a:.300}, real {b:.300}")
+    ours.close()
+    theirs.close()
+    if spared:
+        # The real headers' own crash, on this machine, over the message of an error.
+        warnings.warn(
+            "real headers crash where lean ones raise: " + "; ".join(spared), stacklevel=1
+        )
+    assert not different, "\n".join(different)
+
+
+def test_cpp_sources_do_the_same_by_both_headers(tmp_path: Path) -> None:
+    compare("cpu", tmp_path)
+
+
+@pytest.mark.gpu
+@pytest.mark.timeout(900)
+def test_cuda_sources_do_the_same_by_both_headers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "TORCH_CUDA_ARCH_LIST", toolchain.architecture(torch.cuda.get_device_capability())
+    )
+    compare("cuda", tmp_path)
+
+
+GUARDED = "#include <torch/extension.h>\n#include <c10/cuda/CUDAStream.h>\n"
+
+
+@pytest.mark.parametrize(
+    "log, source, certain",
+    [
+        ("k.py:9:1: error: 'no_such_name_anywhere' was not declared in this scope", "", True),
+        ("k.py:9:1: error: 'n' was not declared in this scope", "", True),
+        ("k.py:9:1: error: 'py' was not declared in this scope", "", False),
+        # torch has it, the lean headers do not: only the real ones can tell.
+        ('k.cu(9): error: class "at::Tensor" has no member "packed_accessor32"', "", False),
+        ('k.cu(9): error: identifier "C10_CUDA_CHECK" is undefined', GUARDED, True),
+        # A header of torch's that we do not mirror might bring it.
+        (
+            'k.cu(9): error: identifier "C10_CUDA_CHECK" is undefined',
+            "#include <ATen/native/cuda/Loops.cuh>\n",
+            False,
+        ),
+        # The file is not there to see whether a macro of torch's might be meant.
+        ('k.cu(9): error: expected a ";"', "", False),
+    ],
+)
+def test_only_a_certain_rejection_spares_the_real_headers(
+    log: str, source: str, certain: bool
+) -> None:
+    said = {"cpp_sources": [source], "cuda_sources": []}
+    assert lean.rejected_anyway(log, said) is certain
+
+
+@pytest.mark.parametrize(
+    "line, certain", [("return x", True), ("TORCH_SOMETHING(x) return x", False)]
+)
+def test_a_missing_semicolon_is_certain_unless_a_macro_may_be_meant(
+    line: str, certain: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "k.py"
+    file.write_text(f"a\nb\n{line}\n")
+    said = {"cpp_sources": [""], "cuda_sources": []}
+    for log in (
+        f"{file}:3:9: error: expected ';' before '}}' token",
+        f'{file}(3): error: expected a ";"',
+    ):
+        assert lean.rejected_anyway(log, said) is certain
+
+
+def prelude(source: str) -> str:
+    return lean.prelude(source, cuda=True, binding=False, implicit=True, torch_errors=True)
+
+
+@pytest.mark.parametrize(
+    "line, lean_enough",
+    [
+        ("#if defined(TORCH_VERSION_MAJOR) && X", False),
+        ("  # ifdef AT_PARALLEL_OPENMP", False),
+        ("#elif __cpp_lib_math_special_functions > 1", False),
+        ("// #ifdef C10_CUDA_CHECK", True),
+        ("#ifdef TORCH_EXTENSION_NAME", True),
+        ("#if __CUDA_ARCH__ >= 900", True),
+        ("TORCH_CHECK(true);", True),
+    ],
+)
+def test_a_condition_on_torchs_macros_needs_the_real_headers(line: str, lean_enough: bool) -> None:
+    assert (lean.unsupported({"cpp_sources": [line], "cuda_sources": []}) == "") == lean_enough
+
+
+def test_a_comment_brings_no_header() -> None:
+    assert "LEAN_VECTOR" in prelude("std::vector<int> v;")
+    assert "LEAN_VECTOR" not in prelude("// std::vector\n/* std::vector */ std::size_t n;")
+    # What looks like one inside a text is none.
+    assert "LEAN_VECTOR" in prelude('auto url = "https://x"; std::vector<int> v;')
+
+
+def test_a_word_alone_brings_no_cpp_header() -> None:
+    assert "LEAN_ALGORITHM" not in prelude("x = min(a, b); y = sqrtf(c);")
+    assert "LEAN_ALGORITHM" in prelude("using namespace std; x = min(a, b);")
+    assert "LEAN_CMATH" in prelude("y = sqrtf(c);")
+
+
+def test_nine_in_ten_accepted_sources_are_lean() -> None:
+    accepted = [case for cases in CORPUS.values() for case in cases if case.path != "rejected"]
+    assert len(accepted) >= 30
+    assert sum(case.path == "lean" for case in accepted) >= 0.9 * len(accepted)

@@ -1,0 +1,429 @@
+"""Extensions are built once and ahead of time, whatever happens meanwhile, then only loaded."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import TINY, bad_kernel
+from processes import alive, wait_until
+from torch.utils import cpp_extension
+
+from harness.build import store
+from harness.build.compile import BuildFailed
+from harness.build.load_inline import install
+from harness.children import Child, ChildFailed
+from harness.records import Status
+
+PATIENCE_S = 120.0
+
+# Header-free and with a binding written by hand, so that it compiles in no time.
+CPP = """
+#include <Python.h>
+static PyObject* value(PyObject*, PyObject*) { return PyLong_FromLong(VALUE); }
+static PyMethodDef methods[] = {{"value", value, METH_NOARGS, ""}, {}};
+static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "quick", "", -1, methods};
+#define CONCAT(a, b) a##b
+#define INIT(name) CONCAT(PyInit_, name)
+PyMODINIT_FUNC INIT(TORCH_EXTENSION_NAME)() { return PyModule_Create(&definition); }
+"""
+FILE = """
+from torch.utils.cpp_extension import load_inline
+CPP = r\"\"\"{source}\"\"\"
+class ModelNew:
+    def __init__(self, *arguments): ...
+print("value", load_inline("quick", CPP, no_implicit_headers=True, {options}).value())
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """A kernel file whose extension no other test has built."""
+
+    def write(before: str = "#define VALUE 1", options: str = "", name: str = "kernel") -> Path:
+        path = tmp_path / f"{name}.py"
+        source = f"// {tmp_path}\n{before}\n{CPP}"
+        path.write_text(FILE.format(source=source, options=options))
+        return path
+
+    return write
+
+
+class Builder:
+    """A process that builds one kernel file, and what the file printed."""
+
+    def __init__(self, kernel: Path, log: Path) -> None:
+        self.kernel = kernel
+        self.child = Child("harness.builder", log=log)
+
+    def build(self, rebuild: bool = False) -> list[bool]:
+        """For every extension of the file: was it compiled just now?"""
+        given = {"kernel": str(self.kernel), "problem": str(TINY), "sizes": [{}], "arch": None}
+        answer = self.child.ask("build", PATIENCE_S, **given, rebuild=rebuild)
+        return [extension["fresh"] for extension in answer["extensions"]]
+
+    @property
+    def printed(self) -> list[str]:
+        lines = self.child.log.read_text().splitlines()
+        return [line for line in lines if line.startswith("value")]
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Iterator[Callable[[Path], Builder]]:
+    builders: list[Builder] = []
+
+    def start(kernel: Path) -> Builder:
+        builders.append(Builder(kernel, tmp_path / f"log-{len(builders)}"))
+        return builders[-1]
+
+    yield start
+    for builder in builders:
+        builder.child.kill()
+
+
+def load_in_worker(kernel: Path, log: Path) -> None:
+    child = Child("harness.worker", str(kernel), "cpu", None, log=log)
+    try:
+        child.ask("load", PATIENCE_S)
+    finally:
+        child.kill()
+
+
+# once
+
+
+def test_the_second_load_does_not_compile(
+    write: Callable[..., Path], builder: Callable[..., Builder], tmp_path: Path
+) -> None:
+    kernel = write()
+    for fresh in (True, False):
+        process = builder(kernel)
+        assert process.build() == [fresh]
+        assert process.printed == ["value 1"]
+    assert builder(kernel).build(rebuild=True) == [True]
+    load_in_worker(kernel, tmp_path / "worker")
+    assert "value 1" in (tmp_path / "worker").read_text()
+
+
+def test_a_worker_never_compiles(write: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(ChildFailed, match="was not built ahead of time") as raised:
+        load_in_worker(write(), tmp_path / "worker")
+    assert raised.value.status is Status.BUILD_FAILED
+
+
+def test_other_flags_and_other_sources_are_other_extensions(
+    write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernels = [
+        write("#define VALUE 1", name="one"),
+        write("#define VALUE 2", name="two"),
+        write("", "extra_cflags=['-DVALUE=3']", name="three"),
+        write("", "extra_cflags=['-DVALUE=4']", name="four"),
+    ]
+    for number, kernel in enumerate(kernels, start=1):
+        process = builder(kernel)
+        assert process.build() == [True]
+        assert process.printed == [f"value {number}"]
+
+
+def test_one_name_may_serve_several_extensions_of_a_file(
+    write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write()
+    again = 'load_inline("quick", CPP.replace("E 1", "E 2"), no_implicit_headers=True)'
+    kernel.write_text(kernel.read_text() + f'print("value", {again}.value())\n')
+    process = builder(kernel)
+    assert process.build() == [True, True]
+    assert process.printed == ["value 1", "value 2"]
+
+
+@pytest.mark.parametrize("at_import", [False, True], ids=["there alone", "at import as well"])
+def test_an_extension_of_the_constructor_is_built_ahead(
+    at_import: bool, tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write()
+    before, at, call = kernel.read_text().partition("print")
+    made = before.replace(": ...", f":\n        {at}{call.replace('quick', 'later')}")
+    made = made.replace("CPP,", "CPP.replace('E 1', 'E 2'),")
+    kernel.write_text(made + (at + call if at_import else ""))
+    process = builder(kernel)
+    assert process.build() == [True] * (1 + at_import)
+    assert "value 2" in process.printed
+
+
+def test_however_a_file_imports_it(
+    write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write()
+    text = kernel.read_text().replace("load_inline(", "cpp_extension.load_inline(")
+    text = text.replace("from torch.utils.cpp_extension import load_inline", "{imports}")
+    for imports in (
+        "import torch.utils.cpp_extension as cpp_extension",
+        "from torch.utils import cpp_extension",
+    ):
+        kernel.write_text(text.replace("{imports}", imports))
+        builder(kernel).build()
+        assert builder(kernel).build() == [False]
+
+
+# at the same time, and killed: the compiler waits in a header that is a pipe
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Path:
+    path = tmp_path / "pipe.h"
+    os.mkfifo(path)
+    return path
+
+
+def compiling(pipe: Path) -> int:
+    """The pipe's other end, open as soon as a compiler reads from it."""
+    return os.open(pipe, os.O_WRONLY)
+
+
+def in_background(do: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+    results: list[Any] = []
+
+    def run() -> None:
+        try:
+            results.append(do())
+        except ChildFailed as failed:
+            results.append(failed.status)
+        except OSError:  # killed from the other thread while it was being asked
+            results.append(None)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, results
+
+
+def test_two_processes_at_once_build_once(
+    pipe: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write(f'#include "{pipe}"')
+    processes = [builder(kernel), builder(kernel)]
+    # A second compiler would wait at the pipe for ever.
+    work = [in_background(process.build) for process in processes]
+    end = compiling(pipe)
+    os.write(end, b"#define VALUE 1\n")
+    os.close(end)
+    for thread, _ in work:
+        thread.join(PATIENCE_S)
+    assert all(results and not isinstance(results[0], Status) for _, results in work)
+    assert [process.printed for process in processes] == [["value 1"]] * 2
+
+
+def test_after_a_build_that_was_killed_the_next_one_works(
+    pipe: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write(f'#include "{pipe}"')
+    killed = builder(kernel)
+    thread, results = in_background(killed.build)
+    end = compiling(pipe)
+    os.kill(killed.child._process.pid, signal.SIGKILL)
+    thread.join(PATIENCE_S)
+    assert results == [Status.OUT_OF_MEMORY]  # as far as the parent can tell
+    os.close(end)
+    pipe.unlink()
+    pipe.write_text("#define VALUE 2\n")
+    process = builder(kernel)
+    assert process.build() == [True]
+    assert process.printed == ["value 2"]
+
+
+def test_killing_a_build_kills_its_compiler(
+    pipe: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    process = builder(write(f'#include "{pipe}"'))
+    in_background(process.build)
+    end = compiling(pipe)
+    try:
+        readers = readers_of(pipe)
+        assert readers
+        process.child.kill()
+        assert wait_until(lambda: not any(map(alive, readers)))
+    finally:
+        os.close(end)  # lets a compiler that is still there come to its end
+
+
+def readers_of(path: Path) -> list[int]:
+    found = []
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if link.readlink() == path and int(link.parts[2]) != os.getpid():
+                found.append(int(link.parts[2]))
+        except OSError:
+            continue
+    return found
+
+
+# failures
+
+
+def test_an_error_points_to_the_kernels_own_line(
+    write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write("int one() { return 1 }")
+    with pytest.raises(ChildFailed, match="error: expected") as raised:
+        builder(kernel).build()
+    assert raised.value.status is Status.BUILD_FAILED
+    lines = kernel.read_text().splitlines()
+    at = lines.index("int one() { return 1 }") + 1
+    assert f"{kernel.name}:{at}:" in raised.value.reason
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "extra_include_paths=[{}]",
+        "extra_cflags=['-I' + {}]",
+        "extra_cflags=['-isystem', {}]",
+        "extra_cflags=['-DX -I' + {}]",
+        "extra_cflags=['-include', {} + '/size.h']",
+    ],
+)
+def test_a_header_that_changes_is_compiled_anew(
+    options: str, tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    before = "" if "-include" in options else '#include "size.h"'
+    kernel = write(before, options.format(repr(str(tmp_path))))
+    (tmp_path / "size.h").write_text('#include "sub/value.h"\n')
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "value.h").write_text('#include "deep.h"\n')
+    for value in (1, 2):
+        (tmp_path / "sub" / "deep.h").write_text(f"#define VALUE {value}\n")
+        process = builder(kernel)
+        process.build()
+        assert process.printed == [f"value {value}"]
+
+
+def test_a_header_that_was_missing_may_be_added(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write('#include "size.h"', f"extra_include_paths=[{str(tmp_path)!r}]")
+    with pytest.raises(ChildFailed, match=r"size\.h"):
+        builder(kernel).build()
+    (tmp_path / "size.h").write_text("#define VALUE 1\n")
+    assert builder(kernel).build() == [True]
+
+
+def test_a_function_that_is_not_there_is_sought_in_functions(
+    tmp_path: Path, builder: Callable[..., Builder]
+) -> None:
+    kernel = tmp_path / "misnamed.py"
+    kernel.write_text(
+        "from torch.utils.cpp_extension import load_inline\nclass ModelNew: ...\n"
+        f"SOURCE = '// {tmp_path}'\nload_inline('m', SOURCE, functions=['no_such_function'])\n"
+    )
+    with pytest.raises(ChildFailed, match=r"^functions= of load_inline:\d+:\d+: error.*no_such"):
+        builder(kernel).build()
+
+
+BY_SIZE = """
+from torch.utils.cpp_extension import load_inline
+class ModelNew:
+    def __init__(self, in_features, out_features):
+        source = f"#define VALUE {{out_features}}" + r\"\"\"{source}\"\"\"
+        load_inline("sized", source, no_implicit_headers=True)
+"""
+
+
+def test_a_size_that_cannot_be_made_costs_no_other_its_build(tmp_path: Path) -> None:
+    kernel = tmp_path / "sized.py"
+    refuse = "if out_features == 3: raise ValueError('three')\n        source ="
+    text = BY_SIZE.replace("source =", refuse, 1)
+    kernel.write_text(text.format(source=f"\n// {tmp_path}\n{CPP}"))
+    child = Child("harness.builder", log=tmp_path / "log")
+    given = {"kernel": str(kernel), "problem": str(TINY), "arch": None, "rebuild": False}
+    sizes = [{"out_features": n} for n in (3, 5, 5)]
+    try:
+        answer = child.ask("build", PATIENCE_S, sizes=sizes, **given)
+        assert len(answer["extensions"]) == 1  # the same twice counts once
+        with pytest.raises(ChildFailed, match=r"ValueError.*three"):
+            child.ask("build", PATIENCE_S, sizes=sizes[:1], **given)
+    finally:
+        child.kill()
+
+
+def test_a_source_that_holds_the_sizes_is_built_for_each(tmp_path: Path) -> None:
+    kernel = tmp_path / "sized.py"
+    kernel.write_text(BY_SIZE.format(source=f"\n// {tmp_path}\n{CPP}"))
+    child = Child("harness.builder", log=tmp_path / "log")
+    sizes = [{"out_features": 3}, {"out_features": 5}]
+    given = {"kernel": str(kernel), "problem": str(TINY), "arch": None, "rebuild": False}
+    try:
+        answer = child.ask("build", PATIENCE_S, sizes=sizes, **given)
+    finally:
+        child.kill()
+    assert [extension["fresh"] for extension in answer["extensions"]] == [True, True]
+
+
+LIBRARY = """
+from torch.utils.cpp_extension import load_inline
+class ModelNew: ...
+path = load_inline("no_module", r\"\"\"// {unique}
+int nothing() {{ return 0; }}\"\"\", no_implicit_headers=True, is_python_module=False)
+print("value", type(path).__name__)
+"""
+
+
+def test_a_library_that_is_no_module_gives_its_path(
+    tmp_path: Path, builder: Callable[..., Builder]
+) -> None:
+    kernel = tmp_path / "library.py"
+    kernel.write_text(LIBRARY.format(unique=tmp_path))
+    process = builder(kernel)
+    process.build()
+    assert process.printed == ["value str"]
+
+
+def test_a_generated_source_goes_by_its_place_in_the_call(
+    tmp_path: Path, builder: Callable[..., Builder]
+) -> None:
+    kernel = tmp_path / "generated.py"
+    kernel.write_text(
+        "from torch.utils.cpp_extension import load_inline\nclass ModelNew: ...\n"
+        f"SOURCE = '// {tmp_path}'\n"
+        "load_inline('g', [SOURCE, 'int a;\\n' + 'int b = gone;'], no_implicit_headers=True)\n"
+    )
+    with pytest.raises(ChildFailed, match=r"^cpp_sources\[1\]:2:\d+: error.*gone"):
+        builder(kernel).build()
+
+
+@pytest.fixture
+def compilers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Builds that stand-ins for torch's load_inline were asked for; they all fail."""
+    asked: list[str] = []
+
+    def load_inline(name: str, cpp_sources: list[str], **_: Any) -> None:
+        asked.append(name)
+        os.write(1, b"main.cpp:1: error: as always\n    1 | source\n      | ^~~~~~\n")
+        raise RuntimeError(f"Error building extension '{name}'")
+
+    load_inline.__signature__ = inspect.signature(cpp_extension.load_inline)
+    monkeypatch.setattr(cpp_extension, "load_inline", load_inline)
+    return asked
+
+
+def test_a_failure_is_remembered_until_a_rebuild(compilers: list[str], tmp_path: Path) -> None:
+    def build(rebuild: bool) -> int:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cpp_extension, "load_inline", cpp_extension.load_inline)
+            install(bad_kernel("scaled"), None, compile_missing=True, rebuild=rebuild)
+            with pytest.raises(BuildFailed, match="error: as always"):
+                cpp_extension.load_inline("fails", f"// {tmp_path}")
+        return len(compilers)
+
+    first = build(rebuild=False)
+    assert first > 0
+    (entry,) = (e.manifest for e in store.entries() if e.manifest.name == "fails")
+    assert entry.why_full == "main.cpp:1: error: as always"  # a cell of the CSV
+    assert entry.failed.endswith("^~~~~~")  # for people
+    assert build(rebuild=False) == first
+    assert build(rebuild=True) == 2 * first

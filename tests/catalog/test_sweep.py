@@ -1,0 +1,98 @@
+"""From --sweep and a problem's own sweep to cases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.catalog.sweep import expand_cases
+from harness.records import HarnessError, Problem
+
+
+@pytest.fixture
+def problem() -> Problem:
+    axes = {"rows": 4, "scale": 0.5, "mode": "sum", "exact": True}
+    return Problem("written", Path("written.py"), axes, {}, None)
+
+
+def points(problem: Problem, *sweeps: str, **options: object) -> list[tuple]:
+    cases = expand_cases(problem, "cpu", ["float32"], sweeps, **options)
+    return [tuple(case.axes.values()) for case in cases]
+
+
+@pytest.fixture
+def swept() -> Problem:
+    """Three axes and a default sweep of two of them."""
+    axes = {"a": 1, "b": 2, "c": 3.5}
+    return Problem("swept", Path("swept.py"), axes, {"cpu": ("a=10,20,30", "b=5,6")}, None)
+
+
+def test_without_a_sweep_the_file_speaks(problem: Problem) -> None:
+    assert points(problem) == [(4, 0.5, "sum", True)]
+
+
+def test_the_default_sweep_is_a_cross_product(swept: Problem) -> None:
+    assert points(swept) == [(a, b, 3.5) for a in (10, 20, 30) for b in (5, 6)]
+
+
+def test_a_given_axis_replaces_its_default_only(swept: Problem) -> None:
+    assert points(swept, "b=9") == [(a, 9, 3.5) for a in (10, 20, 30)]
+
+
+def test_tied_axes_take_equal_values_and_replace_both_defaults(swept: Problem) -> None:
+    assert points(swept, "b=a=7,8") == [(7, 7, 3.5), (8, 8, 3.5)]
+
+
+def test_an_axis_given_alone_unties_a_default(swept: Problem) -> None:
+    tied = replace(swept, sweep={"cpu": ("a=b=10,20",)})
+    assert points(tied) == [(10, 10, 3.5), (20, 20, 3.5)]
+    assert points(tied, "a=7") == [(7, 2, 3.5)]
+
+
+def test_rows_come_in_the_order_of_the_file(swept: Problem) -> None:
+    assert points(swept, "c=1,2", "a=1,2", "b=9") == [(a, 9, c) for a in (1, 2) for c in (1.0, 2.0)]
+
+
+def test_quick_takes_the_middle_of_defaults_and_all_that_is_given(swept: Problem) -> None:
+    assert points(swept, "b=7,8,9", quick=True) == [(20, b, 3.5) for b in (7, 8, 9)]
+
+
+def test_values_have_the_type_of_the_files_own(problem: Problem) -> None:
+    (found,) = points(problem, "rows=8", "scale=2", "mode=mean", "exact=False")
+    assert found == (8, 2.0, "mean", False)
+    assert [type(value) for value in found] == [int, float, str, bool]
+
+
+def test_what_is_no_size_may_be_negative(problem: Problem) -> None:
+    whole = replace(problem, axes={"rows": 4, "dim": 1})
+    assert points(whole, "dim=-1,0") == [(4, -1), (4, 0)]
+
+
+def test_a_value_given_twice_counts_once(problem: Problem) -> None:
+    assert points(problem, "rows=8,8,4,8") == [(8, 0.5, "sum", True), (4, 0.5, "sum", True)]
+
+
+def test_every_dtype_goes_through_every_point(swept: Problem) -> None:
+    cases = expand_cases(swept, "cpu", ["float32", "bfloat16", "float32"], ["a=1,2"])
+    assert [(case.dtype, case.axes["a"], case.axes["b"]) for case in cases] == [
+        (dtype, a, b) for dtype in ("float32", "bfloat16") for a in (1, 2) for b in (5, 6)
+    ]
+
+
+@pytest.mark.parametrize(
+    "sweep, says",
+    [
+        ("row=1", "Did you mean 'rows'?"),
+        ("=1", "names no axis"),
+        ("rows", "has no '='"),
+        ("rows=", "names no values"),
+        ("rows=1.5", "1.5"),
+        ("rows=-1", "sizes are 1 or more"),
+        ("exact=1", "neither True nor False"),
+    ],
+)
+def test_a_bad_sweep(sweep: str, says: str, problem: Problem) -> None:
+    with pytest.raises(HarnessError, match=says):
+        points(problem, sweep)
