@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.build.compile import BuildFailed
 from harness.build.load_inline import install
+from harness.catalog import syntax
 from harness.catalog.load import load_module
 from harness.children import Handler, RequestFailed, failure
 from harness.records import HarnessError, Status
@@ -24,7 +25,8 @@ def build(
 
     Importing the file builds what it makes at import; if a function of it calls load_inline,
     ModelNew is constructed as well, once for each of the sizes: its sources may hold them.
-    Returns the wall seconds and, per extension, its manifest and whether it is fresh.
+    Returns the wall seconds and, per extension, its manifest and whether it is fresh; or the
+    diagnostic of what failed.
     """
     start = time.monotonic()
     try:
@@ -32,7 +34,9 @@ def build(
         module = load_module(Path(kernel))
         if not uses or _loads_in_functions(Path(kernel)):
             _construct_for_each(module, Path(problem), sizes)
-    except (BuildFailed, HarnessError) as error:
+    except BuildFailed as error:
+        return {"failed": asdict(error.diagnostic)}
+    except HarnessError as error:
         raise RequestFailed(Status.BUILD_FAILED, str(error)) from error
     except Exception as error:
         raise failure(error, Status.LOAD_FAILED, kernel) from error
@@ -62,10 +66,9 @@ def _construct_for_each(
 
 def _loads_in_functions(file: Path) -> bool:
     return any(
-        isinstance(node, ast.Call) and ast.unparse(node.func).endswith("load_inline")
-        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        syntax.load_inline_calls(function)
+        for function in ast.walk(syntax.parse(file))
         if isinstance(function, ast.FunctionDef | ast.Lambda)
-        for node in ast.walk(function)
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,9 +19,10 @@ from torch import Tensor
 
 from harness.children import Handler, failure
 from harness.device import pin_precision, use_device
-from harness.records import BASELINES, Status
+from harness.records import BASELINES, Comparison, Status
 from harness.timing.call import LiveInputs
 from harness.timing.stopwatch import Stopwatch
+from harness.verdict import ruling
 from harness.verdict.compare import compare
 from harness.verdict.oracle import Oracle
 
@@ -84,7 +86,10 @@ class Judge:
         return {"trials": [trial.name for trial in trials], "timed": timed}
 
     def compare(self, trial: int, output: str) -> dict[str, Any]:
-        """Judge what a worker wrote for one trial: status (None if right), reason, errors."""
+        """Judge what a worker wrote for one trial; return the Comparison as a dict."""
+        return asdict(self._compare(trial, output))
+
+    def _compare(self, trial: int, output: str) -> Comparison:
         assert self._oracle is not None
         known = self._oracle.trials[trial]
         try:
@@ -93,21 +98,17 @@ class Judge:
             kind = re.search(r"GLOBAL ([\w.]+)", str(error))
             what = f": it holds a {kind[1]}" if kind else ""
             reason = f"the output is not made of plain tensors{what}"
-            return _verdict(Status.WRONG_STRUCTURE, reason)
+            return Comparison(Status.WRONG_STRUCTURE, reason)
         try:
             if _changed(known.inputs, inputs_after):
-                return _verdict(Status.INPUT_MUTATED, f"{known.name} inputs changed in the call")
+                return Comparison(Status.INPUT_MUTATED, f"{known.name} inputs changed in the call")
             if devices != {self._device.type}:
                 reason = f"the output lies on {', '.join(sorted(devices))}, not {self._device.type}"
-                return _verdict(Status.WRONG_STRUCTURE, reason)
-            found = compare(output_value, known.eager, known.truth)
+                return Comparison(Status.WRONG_STRUCTURE, reason)
+            comparison = compare(output_value, known.eager, known.truth)
         except Exception as error:
             raise failure(error, Status.UNGRADABLE) from error
-        status = found.problem
-        if status is Status.NON_FINITE and known.finite:
-            status = Status.WRONG_VALUES
-        reason = f"{known.name} inputs: {found.reason}" if status else ""
-        return _verdict(status, reason, found.error_rel, found.eager_error_rel)
+        return ruling.of_trial(comparison, known.name, known.finite)
 
     def _read(self, path: Path) -> tuple[Any, list[Any], set[str]]:
         devices: set[str] = set()
@@ -161,20 +162,6 @@ class Judge:
     def _watch(self) -> Stopwatch:
         self._stopwatch = self._stopwatch or Stopwatch(self._device)
         return self._stopwatch
-
-
-def _verdict(
-    status: Status | None,
-    reason: str,
-    error_rel: float | None = None,
-    eager_error_rel: float | None = None,
-) -> dict[str, Any]:
-    return {
-        "status": status,
-        "reason": reason,
-        "error_rel": error_rel,
-        "eager_error_rel": eager_error_rel,
-    }
 
 
 def _to(value: Any, device: torch.device) -> Any:

@@ -6,6 +6,7 @@ seconds and carry `_s`. A value nobody measured is None, never 0 or -1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -70,6 +71,32 @@ TIMED = frozenset({Status.PASSED, Status.NON_FINITE})
 
 
 @dataclass(frozen=True)
+class Family:
+    """A way of drawing inputs: the problem's own, or normal values for its floating ones."""
+
+    scale: float | None
+    """Standard deviation of the normal values; None for the problem's own inputs."""
+    draws: Mapping[str, tuple[float, ...]]
+    """One trial for each: its name, and the values planted among the others."""
+
+    @property
+    def finite(self) -> bool:
+        return all(math.isfinite(value) for planted in self.draws.values() for value in planted)
+
+
+FAMILIES: Mapping[str, Family] = {
+    "own": Family(None, {"own": (), "own again": ()}),
+    "normal": Family(1.0, {"normal": ()}),
+    "small": Family(1e-3, {"small normal": ()}),
+    "large": Family(4.0, {"large normal": ()}),
+    "huge": Family(100.0, {"huge normal": ()}),
+    "non_finite": Family(1.0, {"NaN": (math.nan,), "infinite": (math.inf, -math.inf, 0.0)}),
+}
+"""Input families by name, in the order tried: non-finite ones last, since a kernel that is wrong
+on finite ones as well is WRONG_VALUES."""
+
+
+@dataclass(frozen=True)
 class Problem:
     """A reference file: `Model`, `get_inputs()`, `get_init_inputs()`."""
 
@@ -111,6 +138,18 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """One output against one truth."""
+
+    status: Status | None
+    """None if it is within budget."""
+    reason: str = ""
+    error_rel: float | None = None
+    """||kernel - truth|| / ||truth||; None where there was nothing to compare."""
+    eager_error_rel: float | None = None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Is the kernel right on this case, and how far from the truth is it?"""
 
@@ -128,6 +167,10 @@ class Verdict:
             raise ValueError(f"a {self.status} verdict must say why")
 
 
+UNCERTAIN = 0.2
+"""A median whose 95% interval is wider than this part of it is uncertain."""
+
+
 @dataclass(frozen=True)
 class Timing:
     """Samples of one subject on one case, and their summary."""
@@ -137,10 +180,17 @@ class Timing:
     ci_high_us: float
     blocks_us: tuple[tuple[float, ...], ...]
     """Raw samples in the order taken, one tuple per block of the alternation."""
+    timer: str = ""
+    """The protocol that took them, a name in `timing.stopwatch.TIMERS`."""
 
     @property
     def samples(self) -> int:
         return sum(len(block) for block in self.blocks_us)
+
+    @property
+    def uncertain(self) -> bool:
+        """Is the interval too wide for the median to mean much?"""
+        return self.ci_high_us - self.ci_low_us > UNCERTAIN * self.median_us
 
 
 @dataclass(frozen=True)
@@ -153,6 +203,39 @@ class Speedup:
 
 
 @dataclass(frozen=True)
+class Diagnostic:
+    """The first error of a compiler, linker or loader."""
+
+    message: str
+    """What is wrong, with the compiler's own word for how bad it is: "error: expected a ';'"."""
+    place: str = ""
+    """The file it points at, as the compiler writes it; empty where it points nowhere."""
+    line: int | None = None
+    column: int | None = None
+    remedy: str = ""
+    """What to do, where that is certain."""
+    shown: str = ""
+    """The lines of source and the caret that the compiler shows below."""
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.place, self.line, self.column) if part)
+        remedy = f" (remedy: {self.remedy})" if self.remedy else ""
+        return f"{place}: {self.message}{remedy}" if place else f"{self.message}{remedy}"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one CUDA kernel takes, as ptxas says; None where it does not say."""
+
+    kernel: str
+    arch: str
+    registers: int | None = None
+    shared_bytes: int | None = None
+    spill_bytes: int | None = None
+    local_bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class Build:
     """How a kernel file's extensions came to be."""
 
@@ -161,20 +244,23 @@ class Build:
     status: Status | None = None
     """None when it built; else BUILD_FAILED, LOAD_FAILED, TIMED_OUT or CRASHED."""
     reason: str = ""
-    shown: str = ""
-    """The lines of source that the compiler shows below its error."""
+    diagnostic: Diagnostic | None = None
+    """The first error, where a compiler, a linker or the loader gave one."""
     log: Path | None = None
     """The file with the compilers' commands and output."""
-    path: str | None = None
+    route: str | None = None
     """"cached", "lean" or "full" (the headers); the slowest of its extensions decides."""
     why_full: str = ""
     """What the lean headers lacked."""
-    resources: tuple[Mapping[str, Any], ...] = ()
-    """Per CUDA kernel: registers, and shared, spill and local bytes."""
+    fallback: str = ""
+    """The extension that did not build and why, where the file goes on without it."""
+    resources: tuple[Resources, ...] = ()
+    """Of every CUDA kernel."""
 
     def most(self, resource: str) -> int | None:
         """The largest value of a resource over all CUDA kernels, None without any."""
-        return max((r[resource] for r in self.resources if resource in r), default=None)
+        values = (getattr(r, resource) for r in self.resources)
+        return max((value for value in values if value is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -193,14 +279,25 @@ class Result:
     baselines: Mapping[str, Timing] = field(default_factory=dict)
     """Baseline name -> its timing; a baseline that could not run is absent."""
     speedups: Mapping[str, Speedup] = field(default_factory=dict)
+    """Baseline name -> how many times faster the kernel is; only where it passed as itself."""
+    fallback: str = ""
+    """Why it is not the file's own kernel that ran here, where the file went on without it."""
 
     def __post_init__(self) -> None:
         if self.timing is not None and self.verdict.status not in TIMED:
             raise ValueError(f"a {self.verdict.status} row must not carry a latency")
+        if self.speedups and self.fallback:
+            raise ValueError("a fall-back is not ranked")
+
+    @property
+    def uncertain(self) -> tuple[str, ...]:
+        """The subjects whose medians are uncertain: "kernel", and baselines by name."""
+        own = {} if self.timing is None else {"kernel": self.timing}
+        return tuple(name for name, t in {**own, **self.baselines}.items() if t.uncertain)
 
     @property
     def as_expected(self) -> bool:
         """Does this row leave the exit code at 0?"""
         if self.verdict.status in NOT_RUN:
             return True
-        return self.verdict.status is (self.known_defect or Status.PASSED)
+        return not self.fallback and self.verdict.status is (self.known_defect or Status.PASSED)

@@ -36,14 +36,14 @@ ALWAYS_THERE = ("eager", "compile")
 BEFORE_AXES = ("problem", "kernel", "device", "dtype")
 AFTER_AXES = (
     "case", "status", "known_defect", "reason",
-    "build_s", "build_path", "build_why_full",
+    "build_s", "build_route", "build_why_full",
     "registers", "shared_bytes", "spill_bytes", "local_bytes",
     "error_rel", "eager_error_rel",
     "latency_us", "latency_ci_low_us", "latency_ci_high_us", "samples",
 )  # fmt: skip
 RESOURCES = ("registers", "shared_bytes", "spill_bytes", "local_bytes")
 """Of a kernel's CUDA kernels, the one that takes most."""
-TEXT = (*BEFORE_AXES, "status", "known_defect", "reason", "build_path", "build_why_full")
+TEXT = (*BEFORE_AXES, "status", "known_defect", "reason", "build_route", "build_why_full")
 SAMPLE_COLUMNS = ("case", "kernel", "subject", "block", "latency_us")
 
 
@@ -224,7 +224,7 @@ def _row(result: Result) -> dict[str, object]:
     if result.build is not None:
         row |= {
             "build_s": result.build.seconds,
-            "build_path": result.build.path,
+            "build_route": result.build.route,
             "build_why_full": result.build.why_full or None,
         }
         row |= {name: result.build.most(name) for name in RESOURCES}

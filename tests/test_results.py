@@ -23,7 +23,7 @@ def result(kernel="fused", case_index=0, axes=None, **changes) -> Result:
     """A PASSED row with both baselines, unless told otherwise."""
     fields = {
         "verdict": Verdict(Status.PASSED, error_rel=1e-7, eager_error_rel=2e-7),
-        "build": Build(12.5, path="lean"),
+        "build": Build(12.5, route="lean"),
         "timing": timing(1 / 3),
         "baselines": {"eager": timing(0.5), "compile": timing(0.4)},
         "speedups": {"eager": Speedup(1.5, 1.4, 1.6), "compile": Speedup(1.2, 1.1, 1.3)},
@@ -89,7 +89,7 @@ def test_columns_are_the_documented_ones_in_order(writer, tmp_path):
     header = raw_rows(tmp_path / "results.csv")[0]
     assert " ".join(header) == (
         "problem kernel device dtype batch_size in_features case status known_defect reason "
-        "build_s build_path build_why_full registers shared_bytes spill_bytes local_bytes "
+        "build_s build_route build_why_full registers shared_bytes spill_bytes local_bytes "
         "error_rel eager_error_rel latency_us latency_ci_low_us latency_ci_high_us samples "
         "eager_us eager_ci_low_us eager_ci_high_us "
         "compile_us compile_ci_low_us compile_ci_high_us "

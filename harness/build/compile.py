@@ -13,10 +13,15 @@ from typing import Any
 
 from harness.build import diagnostics, lean, limits, store
 from harness.build.fingerprint import Arguments
+from harness.records import Diagnostic
 
 
 class BuildFailed(Exception):
-    """The compiler or the linker said no. The message is its first error and the lines it shows."""
+    """The compiler or the linker said no."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(str(diagnostic))
+        self.diagnostic = diagnostic
 
 
 def normalised(arguments: Mapping[str, Any]) -> Arguments:
@@ -51,15 +56,16 @@ def build(
         why_full = limits.unsupported(arguments)
         if not why_full:
             attempts = {"lean": lean.prepare(located, folder / "libraries"), "full": located}
-        log = error = ""
-        for path, prepared in attempts.items():
-            module = f"ext_{key[:16]}_{path}"
-            library, said, error = _attempt(load_inline, prepared, module, folder / path)
-            log += f"== {path} headers ==\n{said}\n"
-            if not error or (path == "lean" and limits.rejected_anyway(said, located)):
+        log = ""
+        error: Diagnostic | None = None
+        for route, prepared in attempts.items():
+            module = f"ext_{key[:16]}_{route}"
+            library, said, error = _attempt(load_inline, prepared, module, folder / route)
+            log += f"== {route} headers ==\n{said}\n"
+            if not error or (route == "lean" and limits.rejected_anyway(said, located)):
                 break
-            if path == "lean":
-                why_full = error.partition("\n")[0]
+            if route == "lean":
+                why_full = str(error)
         if error and not diagnostics.is_final(said):
             print(log)
             raise BuildFailed(error)
@@ -67,8 +73,8 @@ def build(
             name=arguments["name"],
             module=module,
             seconds=time.monotonic() - start,
-            path=path,
-            why_full="" if path == "lean" else why_full,
+            route=route,
+            why_full="" if route == "lean" else why_full,
             failed=error,
             places=places(arguments, file),
             resources=diagnostics.resources(said),
@@ -80,29 +86,30 @@ def build(
 
 def _attempt(
     load_inline: Callable[..., ModuleType], arguments: Arguments, module: str, folder: Path
-) -> tuple[Path, str, str]:
+) -> tuple[Path, str, Diagnostic | None]:
     """One build in a folder of its own: the library, the compilers' output, the error if any."""
     folder.mkdir()
     fresh = normalised(arguments)
     fresh.update(name=module, build_directory=str(folder), verbose=True, use_pch=False)
     if fresh["cuda_sources"]:
         fresh["extra_cuda_cflags"] = [*(fresh.get("extra_cuda_cflags") or []), "-Xptxas", "-v"]
-    error = ""
+    raised_text = ""
     output = folder / "output"
     with _output_to(output):
         try:
             load_inline(**fresh)
         except OSError as raised:  # the machine's fault: to be tried again another time
-            raise BuildFailed(str(raised)) from raised
+            raise BuildFailed(Diagnostic(str(raised))) from raised
         except Exception as raised:
-            error = str(raised) or type(raised).__name__
+            raised_text = str(raised) or type(raised).__name__
     said = output.read_text(errors="replace")
-    if error:
+    error = None
+    if raised_text:
         # torch wraps the compiler's failure; an error of its own says more than the output.
-        if "Error building extension" in error:
-            error = diagnostics.first_error_shown(said)
+        if "Error building extension" in raised_text:
+            error = diagnostics.first_error(said)
         else:
-            error = diagnostics.first_error(error)
+            error = diagnostics.first_error(raised_text)
             said += f"\nerror: {error}\n"
     return folder / f"{module}.so", said, error
 

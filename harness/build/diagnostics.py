@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.records import Diagnostic, Resources
+
 _ERROR = re.compile(
     r"(?i)\b(?:fatal )?error\b\s*[:#]|undefined reference|undefined symbol|ptxas fatal"
     r"|cannot find -l"
@@ -41,25 +43,31 @@ _HOMES: Mapping[str, str] = {
 }
 
 
-def first_error(log: str) -> str:
+# g++ writes file:line:column: or file:line:, nvcc file(line):, linkers and others no line.
+_PLACE = re.compile(
+    r"(?P<place>[^\s:(][^:(]*)(?::(?P<line>\d+)(?::(?P<column>\d+))?|\((?P<nvcc>\d+)\)): (?=\S)"
+)
+
+
+def first_error(log: str) -> Diagnostic:
     """The first error in a build's output, with the missing include named where that is all."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    line = next((line for line in lines if _ERROR.search(line)), None)
-    if line is None:
-        return lines[-1] if lines else "the build failed without a word"
-    header = missing_include(line)
-    return f"{line} (remedy: add #include <{header}> to that source)" if header else line
-
-
-def first_error_shown(log: str) -> str:
-    """The first error, and under it the source line and the caret that the compiler shows."""
-    error = first_error(log)
     lines = log.splitlines()
-    at = next((i for i, line in enumerate(lines) if _ERROR.search(line)), len(lines))
+    at = next((i for i, line in enumerate(lines) if _ERROR.search(line)), None)
+    if at is None:
+        said = [line.strip() for line in lines if line.strip()]
+        return Diagnostic(said[-1] if said else "the build failed without a word")
+    error = lines[at].strip()
+    header = missing_include(error)
+    remedy = f"add #include <{header}> to that source" if header else ""
     shown = lines[at + 1 : at + 4]
     # g++ ends with "  |   ^~~~", nvcc with the caret alone.
     end = next((i for i, line in enumerate(shown) if re.fullmatch(r"[\s|]*\^[\s~^]*", line)), -1)
-    return "\n".join([error, *shown[: end + 1]])
+    below = "\n".join(shown[: end + 1])
+    if place := _PLACE.match(error):
+        line = int(place["line"] or place["nvcc"])
+        column = int(place["column"]) if place["column"] else None
+        return Diagnostic(error[place.end() :], place["place"], line, column, remedy, below)
+    return Diagnostic(error, remedy=remedy, shown=below)
 
 
 def unknown_name(error: str) -> str:
@@ -90,8 +98,8 @@ def is_final(log: str) -> bool:
     return bool(_ERROR.search(log)) and not _PASSING.search(log)
 
 
-def resources(log: str) -> list[dict[str, Any]]:
-    """What ptxas -v says of every kernel: registers, and shared, spill and local bytes."""
+def resources(log: str) -> list[Resources]:
+    """What ptxas -v says of every kernel."""
     found: list[dict[str, Any]] = []
     for line in log.splitlines():
         if match := re.search(r"Compiling entry function '(\w+)' for '(\w+)'", line):
@@ -107,16 +115,20 @@ def resources(log: str) -> list[dict[str, Any]]:
                 "shared_bytes": int(shared[1]) if shared else 0,
             }
     names = _demangled([entry["kernel"] for entry in found])
-    return [entry | {"kernel": name} for entry, name in zip(found, names, strict=True)]
+    return [
+        Resources(**(entry | {"kernel": name})) for entry, name in zip(found, names, strict=True)
+    ]
 
 
-def summary(resource: Mapping[str, Any]) -> str:
+def summary(taken: Resources) -> str:
     """One kernel's resources in a line."""
-    parts = [f"{resource.get('registers', '?')} registers"]
-    for name, word in (("shared", "shared"), ("local", "local"), ("spill", "spilled")):
-        if resource.get(f"{name}_bytes"):
-            parts.append(f"{resource[f'{name}_bytes']} bytes {word}")
-    return f"{resource['kernel'].partition('(')[0]} ({resource['arch']}): {', '.join(parts)}"
+    parts = ["? registers" if taken.registers is None else f"{taken.registers} registers"]
+    for count, word in (
+        (taken.shared_bytes, "shared"), (taken.local_bytes, "local"), (taken.spill_bytes, "spilled")
+    ):  # fmt: skip
+        if count:
+            parts.append(f"{count} bytes {word}")
+    return f"{taken.kernel.partition('(')[0]} ({taken.arch}): {', '.join(parts)}"
 
 
 def _demangled(names: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from harness.build import diagnostics, toolchain
 from harness.build.lean import INCLUDE
 from harness.build.prelude import without_comments
+from harness.records import Diagnostic
 
 _BARE_NAME = re.compile(r"(?<![\w.])(?<!->)(?<!::)(\w+)\s*\(([^()]*)")
 
@@ -69,10 +70,11 @@ def rejected_anyway(log: str, arguments: Mapping[str, Any]) -> bool:
     an include that is missing, where our headers mirror all that are there; and a misspelt name,
     one that no header of torch's, CUDA's or the system's mentions.
     """
-    error = diagnostics.first_error(log)
+    diagnostic = diagnostics.first_error(log)
+    error = diagnostic.message
     if diagnostics.is_punctuation(error):
         # Unless a macro of torch's that we lack stands there, which looks the same.
-        return not re.search(r"\b[A-Z][A-Z0-9_]{3,}\b", _lines_before(error, 3, arguments))
+        return not re.search(r"\b[A-Z][A-Z0-9_]{3,}\b", _lines_before(diagnostic, 3, arguments))
     name = diagnostics.unknown_name(error)
     if not name:
         return False
@@ -85,17 +87,16 @@ def rejected_anyway(log: str, arguments: Mapping[str, Any]) -> bool:
     return short or known_home or not _mentioned(name)
 
 
-def _lines_before(error: str, count: int, arguments: Mapping[str, Any]) -> str:
+def _lines_before(error: Diagnostic, count: int, arguments: Mapping[str, Any]) -> str:
     """The source lines that end where a diagnostic points; a macro's name if that is unknown."""
-    place = re.match(r"(.+?)[:(](\d+)", error)
-    if place is None:
+    end = error.line
+    if end is None:
         return "UNKNOWN"
-    end = int(place[2])
     try:
-        if argument := re.fullmatch(r"(cpp_sources|cuda_sources)\[(\d+)\]", place[1]):
+        if argument := re.fullmatch(r"(cpp_sources|cuda_sources)\[(\d+)\]", error.place):
             text = arguments[argument[1]][int(argument[2])].partition("\n")[2]  # less its #line
         else:
-            text = Path(place[1]).read_text(encoding="utf-8")
+            text = Path(error.place).read_text(encoding="utf-8")
     except OSError:
         return "UNKNOWN"
     return "\n".join(text.splitlines()[max(0, end - count) : end])

@@ -21,9 +21,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from harness import cache
+from harness.records import Diagnostic, Resources
 
 MANIFEST = "manifest.json"
 LOG = "build.log"
@@ -45,23 +45,32 @@ class Manifest:
     """The Python module's name, and the stem of its file."""
     seconds: float
     """Wall time of the build."""
-    path: str
+    route: str
     """"lean" or "full": the headers it was built with."""
     why_full: str = ""
-    failed: str = ""
-    """The compiler's first error, empty for a good build."""
+    failed: Diagnostic | None = None
+    """The first error; None for a good build."""
     places: list[str] = field(default_factory=list)
     """Where the sources stood in the kernel's file, as messages have it."""
-    resources: list[dict[str, Any]] = field(default_factory=list)
-    """Per CUDA kernel: registers, shared, spill and local bytes, from ptxas."""
+    resources: list[Resources] = field(default_factory=list)
+    """Of every CUDA kernel."""
     arch: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Manifest:
+        """Raises ValueError or TypeError for what is no manifest of this version."""
+        fields = json.loads(text)
+        if fields.get("failed") is not None:
+            fields["failed"] = Diagnostic(**fields["failed"])
+        fields["resources"] = [Resources(**taken) for taken in fields.get("resources", [])]
+        return cls(**fields)
 
 
 def find(key: str) -> Manifest | None:
     """The artifact's manifest, marked as used now; None if there is no such artifact."""
     path = cache.root() / key / MANIFEST
     try:
-        manifest = Manifest(**json.loads(path.read_text()))
+        manifest = Manifest.parse(path.read_text())
         with contextlib.suppress(OSError):  # a store shared for reading only
             os.utime(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -141,7 +150,7 @@ def entries() -> list[Entry]:
     for path in cache.root().glob(f"*/{MANIFEST}"):
         try:
             used = path.stat().st_mtime
-            manifest = Manifest(**json.loads(path.read_text()))
+            manifest = Manifest.parse(path.read_text())
             size = sum(file.stat().st_size for file in path.parent.iterdir())
         except (OSError, ValueError, TypeError):
             continue  # removed by another process meanwhile, or of another version

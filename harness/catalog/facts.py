@@ -12,14 +12,12 @@ from typing import Any
 
 from harness.catalog import syntax
 from harness.catalog.nearest import choices, suggest
-from harness.records import Case, HarnessError, Kernel, Problem, Status
+from harness.records import FAMILIES, Case, HarnessError, Kernel, Problem, Status
 
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 
 DEVICES = ("cuda", "cpu")
 
-FAMILIES = ("own", "normal", "small", "large", "huge", "non_finite")
-"""Input families by name; `harness.verdict.oracle` says what each one holds."""
 
 _PROBLEM_FACTS = ("SWEEP", "FAMILIES")
 
@@ -41,7 +39,7 @@ def read_problem(path: Path) -> Problem:
                 "functions get_inputs() and get_init_inputs()."
             )
     literals = syntax.literals(tree, path, facts=_PROBLEM_FACTS)
-    families = _names(literals, "FAMILIES", FAMILIES, path)
+    families = _names(literals, "FAMILIES", tuple(FAMILIES), path)
     axes = {
         name: value
         for name, value in literals.items()
@@ -155,11 +153,7 @@ def unsupported(
 
 
 def _guess_devices(tree: ast.Module) -> tuple[str, ...]:
-    calls = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("load_inline")
-    ]
+    calls = syntax.load_inline_calls(tree)
     if not calls:
         return DEVICES
     # load_inline(name, cpp_sources, cuda_sources, ...)

@@ -29,6 +29,15 @@ def assigned_names(statement: ast.stmt) -> list[str]:
     return []
 
 
+def load_inline_calls(tree: ast.AST) -> list[ast.Call]:
+    """Every call of load_inline, by whichever name it was imported."""
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("load_inline")
+    ]
+
+
 def defined_names(tree: ast.Module) -> set[str]:
     """Every name that the module's own statements define, imported ones included."""
     names: set[str] = set()

@@ -235,8 +235,7 @@ def cache_(clear: ClearOption = False) -> int:
         table.add_column(column, justify="right" if column in ("seconds", "MB") else "left")
     for entry in entries:
         made = entry.manifest
-        first_line = made.failed.partition("\n")[0]
-        how = f"[red]failed[/]: {escape(first_line[:60])}" if made.failed else made.path
+        how = f"[red]failed[/]: {escape(str(made.failed)[:60])}" if made.failed else made.route
         used = datetime.fromtimestamp(entry.used)
         size = f"{entry.size_bytes / 1e6:.2f}"
         row = (entry.key[:12], made.name, how, f"{made.seconds:.1f}", size, f"{used:%F %T}")

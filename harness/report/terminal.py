@@ -66,8 +66,8 @@ class Progress:
             self._print(f"    [dim]commands and whole output: {escape(str(build.log))}[/]")
         else:
             how = {"lean": "", "full": " with PyTorch's headers", "cached": " (cached)"}
-            text = f"  built {kernel.name} in {build.seconds:.1f} s{how.get(build.path or '', '')}"
-            if build.path is None:
+            text = f"  built {kernel.name} in {build.seconds:.1f} s{how.get(build.route or '', '')}"
+            if build.route is None:
                 text = f"  {kernel.name} has nothing to build"
             spilled, local = build.most("spill_bytes"), build.most("local_bytes")
             if spilled:
@@ -75,7 +75,7 @@ class Progress:
             elif local:
                 text += f", [yellow]keeps {local} bytes per thread in local memory[/]"
             self._print(text)
-            if build.path == "full":
+            if build.route == "full":
                 lack = re.sub(r"^.*?\berror: ", "", build.why_full)
                 self._print(f"    [dim]the lean headers cannot: {escape(lack)}[/]")
 
@@ -128,13 +128,14 @@ class Progress:
 
 def _coloured(build: Build) -> str:
     """A compiler's error as compilers colour it, the place as seen from here."""
-    reason = build.reason.replace(f"{Path.cwd()}/", "")
-    parts = re.fullmatch(r"(.*?)(\b(?:fatal )?error\b:?)(.*)", reason, re.IGNORECASE)
-    if parts is None:
-        return escape(reason)
-    place, word, message = map(escape, parts.groups())
-    lines = [f"[bold]{place}[/][bold red]{word}[/]{message}"]
-    for line in map(escape, build.shown.splitlines()):
+    error = build.diagnostic
+    if error is None:
+        return escape(build.reason.replace(f"{Path.cwd()}/", ""))
+    place, _, rest = str(error).rpartition(error.message)
+    place = place.replace(f"{Path.cwd()}/", "")
+    word, colon, message = error.message.partition(":")
+    lines = [f"[bold]{escape(place)}[/][bold red]{escape(word + colon)}[/]{escape(message + rest)}"]
+    for line in map(escape, error.shown.splitlines()):
         lines.append(f"[green]{line}[/]" if "^" in line else line)
     return "\n    ".join(lines)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.children import Child, ChildFailed
-from harness.records import Build, Kernel
+from harness.records import Build, Diagnostic, Kernel, Resources, Status
 from harness.run.plan import Plan, Report
 
 BUILD_TIMEOUT_S = 900.0
@@ -82,22 +82,25 @@ def _build(
             arch=plan.arch,
             rebuild=plan.rebuild,
         )
+        if "failed" in answer:
+            error = Diagnostic(**answer["failed"])
+            seconds = time.monotonic() - start
+            return Build(seconds, Status.BUILD_FAILED, str(error), error, log)
         return replace(_build_record(answer), log=log)
     except ChildFailed as failed:
-        reason, _, shown = failed.reason.partition("\n")
-        return Build(time.monotonic() - start, failed.status, reason, shown, log)
+        return Build(time.monotonic() - start, failed.status, failed.reason, log=log)
     finally:
         child.kill()
 
 
 def _build_record(answer: Mapping[str, Any]) -> Build:
     extensions = answer["extensions"]
-    paths = [e["path"] if e["fresh"] else "cached" for e in extensions]
+    routes = [e["route"] if e["fresh"] else "cached" for e in extensions]
     return Build(
         seconds=answer["seconds"],
-        path=next((path for path in ("full", "lean", "cached") if path in paths), None),
+        route=next((route for route in ("full", "lean", "cached") if route in routes), None),
         why_full="; ".join(e["why_full"] for e in extensions if e["why_full"]),
-        resources=tuple(r for e in extensions for r in e["resources"]),
+        resources=tuple(Resources(**r) for e in extensions for r in e["resources"]),
     )
 
 

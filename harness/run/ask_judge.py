@@ -5,12 +5,13 @@ dies is replaced, and a baseline that does not work is left out of the case.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.children import Child, ChildFailed
-from harness.records import Case, Status, Verdict
+from harness.records import Case, Comparison, Status, Verdict
 from harness.run.plan import Plan, Report
 
 TIMEOUT_S = 600.0
@@ -97,11 +98,10 @@ class Judging:
             self._ready.rough_us.pop(baseline, None)
         self._report.note(f"baseline {baseline} has no time on {case}: {failed.reason}")
 
-    def compare(self, trial: int, output: Path) -> dict[str, Any]:
+    def compare(self, trial: int, output: Path) -> Comparison:
         """The judge's word on a kernel's output. Where it has none, the kernel is not cleared."""
         try:
-            found: dict[str, Any] = self._ask("compare", trial=trial, output=str(output))
-            return found
+            return _comparison(self._ask("compare", trial=trial, output=str(output)))
         except ChildFailed as failed:
             memory = failed.status is Status.OUT_OF_MEMORY
             status = Status.OUT_OF_MEMORY if memory else Status.CRASHED
@@ -148,3 +148,8 @@ class Judging:
     @property
     def children(self) -> list[Child]:
         return [self._child] if self._child else []
+
+
+def _comparison(answer: Mapping[str, Any]) -> Comparison:
+    status = answer["status"]
+    return Comparison(**{**answer, "status": Status(status) if status else None})

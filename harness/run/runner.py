@@ -10,7 +10,6 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from harness.records import (
     TIMED,
     Build,
     Case,
+    Comparison,
     Kernel,
     Result,
     Status,
@@ -30,6 +30,7 @@ from harness.run.ask_builder import build_all
 from harness.run.ask_judge import BaselineFailed, CaseFailed, Judging, Prepared
 from harness.run.plan import Plan, Report
 from harness.timing import stats
+from harness.verdict import ruling
 
 
 def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
@@ -131,27 +132,17 @@ class _Run:
     # The worker's side
 
     def _judge_kernel(self, kernel: Kernel, trials: int) -> Verdict:
-        """Run the kernel on every trial. The first finite trial it gets wrong decides; one that
-        is wrong on non-finite inputs alone is NON_FINITE."""
+        """Run the kernel on the trials, as far as the first that it gets wrong."""
         child = self._worker(kernel)
         self._ask(child, "construct", setup=str(self._exchange / "setup.pt"))
         output = self._exchange / f"{kernel.name}.out"
-        worst: Mapping[str, Any] | None = None
+        comparisons: list[Comparison] = []
         for index in range(trials):
             self._ask(child, "call", trial=self._trial(index), output=str(output))
-            found = self.judging.compare(index, output)
-            if found["status"]:
-                return Verdict(
-                    Status(found["status"]),
-                    found["reason"],
-                    # Of a kernel wrong on non-finite inputs: its error on finite ones.
-                    (worst or found)["error_rel"],
-                    (worst or found)["eager_error_rel"],
-                )
-            if worst is None or (found["error_rel"] or 0) > (worst["error_rel"] or 0):
-                worst = found
-        assert worst is not None
-        return Verdict(Status.PASSED, "", worst["error_rel"], worst["eager_error_rel"])
+            comparisons.append(self.judging.compare(index, output))
+            if comparisons[-1].status:
+                break
+        return ruling.verdict(comparisons)
 
     def _wrong_when_timed(self, kernel: Kernel, ready: Prepared) -> Verdict | None:
         """Judge one more call, made as the timed ones were: its inputs are not what they were."""
@@ -159,12 +150,7 @@ class _Run:
         at = self._ask(self._worker(kernel), "finish", output=str(output))
         if at not in range(len(ready.timed)):
             raise _unusable("finish", at)
-        found = self.judging.compare(ready.timed[at], output)
-        if not found["status"]:
-            return None
-        reason = f"right when judged, wrong after being timed: {found['reason']}"
-        errors = found["error_rel"], found["eager_error_rel"]
-        return Verdict(Status(found["status"]), reason, *errors)
+        return ruling.when_timed(self.judging.compare(ready.timed[at], output))
 
     def _time_kernel(self, kernel: Kernel, case: Case, ready: Prepared) -> dict[str, Timing]:
         """Time baselines and kernel block by block: A B C, C B A, A B C, ... cancels drift."""

@@ -38,7 +38,7 @@ def build(root: Path, machine: Machine, folder: Path, say: Say) -> list[Row]:
     """Build the headline kernels and a header-free source both ways; write builds.csv.
 
     Returns one row per source: seconds plain and ours, cold and warm, their ratios, and the
-    path ours took; the last row builds every CUDA or CPU kernel of the tree at once.
+    route ours took; the last row builds every CUDA or CPU kernel of the tree at once.
     Raises HarnessError when a build fails; rows before it are in builds.csv.
     """
     arch, device = machine.arch, machine.kind
@@ -55,7 +55,7 @@ def build(root: Path, machine: Machine, folder: Path, say: Say) -> list[Row]:
                 {
                     "source": file.stem,
                     "device": device,
-                    "path": ours[0]["path"],
+                    "route": ours[0]["route"],
                     "plain_cold_s": plain[0]["seconds"],
                     "ours_cold_s": ours[0]["seconds"],
                     "cold_ratio": plain[0]["seconds"] / ours[0]["seconds"],
@@ -120,8 +120,8 @@ def _ask(request: str, file: Path, arch: str | None, cache: Path) -> Row:
 def print_table(console: Console, rows: Sequence[Row]) -> None:
     """Show the rows; a ratio above 1 means that ours is faster."""
     table = Table(header_style="bold", box=None, padding=(0, 1))
-    for name in ("source", "path", "plain s", "ours s", "ratio", "warm: plain s", "ours s"):
-        left = name in ("source", "path")
+    for name in ("source", "route", "plain s", "ours s", "ratio", "warm: plain s", "ours s"):
+        left = name in ("source", "route")
         table.add_column(name, justify="left" if left else "right", no_wrap=True)
 
     def seconds(row: Row, name: str) -> str:
@@ -130,7 +130,7 @@ def print_table(console: Console, rows: Sequence[Row]) -> None:
     for row in rows:
         table.add_row(
             row["source"],
-            row.get("path") or "",
+            row.get("route") or "",
             seconds(row, "plain_cold_s"),
             seconds(row, "ours_cold_s"),
             f"{row['cold_ratio']:.1f}×",
@@ -162,7 +162,7 @@ def _load_ours(file: Path, arch: str | None, cache: str) -> str | None:
     os.environ["KERNEL_BENCH_CACHE"] = cache
     uses = load_inline.install(file, arch, compile_missing=True)
     load_module(file)
-    return uses[0].manifest.path if uses else None
+    return uses[0].manifest.route if uses else None
 
 
 def _timed(file: str, arch: str | None, load: Callable[[], str | None]) -> Row:
@@ -172,10 +172,10 @@ def _timed(file: str, arch: str | None, load: Callable[[], str | None]) -> Row:
         os.environ["TORCH_CUDA_ARCH_LIST"] = arch
     start = time.monotonic()
     try:
-        path = load()
+        route = load()
     except Exception as error:
         raise failure(error, Status.BUILD_FAILED, file) from error
-    return {"seconds": time.monotonic() - start, "path": path}
+    return {"seconds": time.monotonic() - start, "route": route}
 
 
 def make_handlers() -> Mapping[str, Handler]:

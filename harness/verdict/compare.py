@@ -24,18 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.records import Status
+from harness.records import Comparison, Status
 from harness.verdict.budget import frobenius_budget, worst_budget
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One output against one truth. `problem` is None if it is within budget."""
-
-    problem: Status | None
-    reason: str
-    error_rel: float | None
-    eager_error_rel: float | None
 
 
 @dataclass(frozen=True)
@@ -56,12 +46,12 @@ def compare(output: Any, eager: Any, truth: Any) -> Comparison:
     """
     outputs, eagers, truths = (dict(_leaves(value)) for value in (output, eager, truth))
     if list(outputs) != list(eagers):
-        return _problem(
+        return _wrong(
             Status.WRONG_STRUCTURE,
             f"the kernel returns {_describe(outputs)}, eager {_describe(eagers)}",
         )
     compared = [_compare_leaf(p, outputs[p], eagers[p], truths[p]) for p in outputs]
-    failed = [c for c in compared if c.problem]
+    failed = [c for c in compared if c.status]
     if failed:
         return failed[0]
     measured = [c for c in compared if c.error_rel is not None]
@@ -88,32 +78,32 @@ def _describe(leaves: dict[str, Any]) -> str:
     )
 
 
-def _problem(status: Status, reason: str, errors: tuple[float, float] | None = None) -> Comparison:
+def _wrong(status: Status, reason: str, errors: tuple[float, float] | None = None) -> Comparison:
     return Comparison(status, reason, *(errors or (None, None)))
 
 
 def _compare_leaf(path: str, output: Any, eager: Any, truth: Any) -> Comparison:
     if type(output) is not type(eager):
-        return _problem(
+        return _wrong(
             Status.WRONG_STRUCTURE,
             f"{path} is a {type(output).__name__}, eager's a {type(eager).__name__}",
         )
     if not isinstance(eager, Tensor):
         if output == eager:
             return Comparison(None, "", 0.0, 0.0)
-        return _problem(Status.WRONG_VALUES, f"{path} is {output!r}, eager's {eager!r}")
+        return _wrong(Status.WRONG_VALUES, f"{path} is {output!r}, eager's {eager!r}")
     if output.layout != eager.layout:
-        return _problem(
+        return _wrong(
             Status.WRONG_STRUCTURE,
             f"{path} has layout {output.layout}, eager's {eager.layout}",
         )
     if output.shape != eager.shape:
-        return _problem(
+        return _wrong(
             Status.WRONG_SHAPE,
             f"{path} has shape {tuple(output.shape)}, eager's {tuple(eager.shape)}",
         )
     if output.dtype != eager.dtype:
-        return _problem(Status.WRONG_DTYPE, f"{path} is {output.dtype}, eager's {eager.dtype}")
+        return _wrong(Status.WRONG_DTYPE, f"{path} is {output.dtype}, eager's {eager.dtype}")
     if output.numel() == 0:
         return Comparison(None, "", 0.0, 0.0)
     if not (eager.is_floating_point() or eager.is_complex()):
@@ -128,7 +118,7 @@ def _compare_exact(path: str, output: Tensor, eager: Tensor) -> Comparison:
     if not wrong.any():
         return Comparison(None, "", 0.0, 0.0)
     first = int(wrong.nonzero()[0])
-    return _problem(
+    return _wrong(
         Status.WRONG_VALUES,
         f"{int(wrong.sum()):,} of {wrong.numel():,} elements of {path} differ; first at "
         f"{_index(first, eager)}: kernel {output.flatten()[first].item()}, "
@@ -144,7 +134,7 @@ def _compare_float(path: str, output: Tensor, eager: Tensor, truth: Tensor) -> C
     misplaced = ~(_same_class(kernel64, eager64) | _same_class(kernel64, rounded))
     if misplaced.any():
         first = int(misplaced.nonzero()[0])
-        return _problem(
+        return _wrong(
             Status.NON_FINITE,
             f"{int(misplaced.sum()):,} of {misplaced.numel():,} elements of {path} are NaN or "
             f"infinite on one side only; first at {_index(first, eager)}: "
@@ -170,7 +160,7 @@ def _compare_float(path: str, output: Tensor, eager: Tensor, truth: Tensor) -> C
     ):
         if not error <= budget:
             at = kernel_errors.worst_at
-            return _problem(
+            return _wrong(
                 Status.WRONG_VALUES,
                 f"{name} of {path} is {error:.3g}, budget {budget:.3g} (eager {eager_error:.3g}); "
                 f"worst at {_index(at, eager)}: kernel {kernel64[at].item():.9g}, "

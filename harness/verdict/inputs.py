@@ -1,46 +1,41 @@
-"""Ways to draw a problem's inputs."""
+"""Draws inputs of a family: the problem's own, or normal values in their place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-Draw = Callable[[Tensor, torch.Generator], Tensor]
+from harness.records import Family
 
 
-def _normal(scale: float) -> Draw:
-    def draw(like: Tensor, generator: torch.Generator) -> Tensor:
-        values = torch.empty(like.shape, dtype=torch.float32, device=like.device)
-        return (values.normal_(generator=generator) * scale).to(like.dtype)
+def draw(own: Sequence[Any], family: Family, planted: Sequence[float], seed: int) -> list[Any]:
+    """Inputs of a family for one trial.
 
-    return draw
-
-
-def _planted(*specials: float) -> Draw:
-    """Normal values, each special value put in up to eight random places."""
-
-    def draw(like: Tensor, generator: torch.Generator) -> Tensor:
-        values = _normal(1.0)(like, generator)
-        if values.numel():
-            for special in specials:
-                places = torch.randint(
-                    values.numel(), (8,), generator=generator, device=like.device
-                )
-                values.view(-1)[places] = special
-        return values
-
-    return draw
+    own: what get_inputs() gave, on the case's device and in its dtype. Floating tensors are
+    replaced where the family says so; integers and booleans are data that must stay legal.
+    planted: special values, each put in up to eight random places.
+    """
+    if family.scale is None:
+        return list(own)
+    generator: torch.Generator | None = None
+    drawn = []
+    for value in own:
+        if isinstance(value, Tensor) and value.is_floating_point():
+            generator = generator or torch.Generator(value.device).manual_seed(seed)
+            value = _normal(value, family.scale, planted, generator)
+        drawn.append(value)
+    return drawn
 
 
-_INF = float("inf")
-
-DRAWS: Mapping[str, Sequence[tuple[str, Draw | None]]] = {
-    "own": (("own", None), ("own again", None)),
-    "normal": (("normal", _normal(1.0)),),
-    "small": (("small normal", _normal(1e-3)),),
-    "large": (("large normal", _normal(4.0)),),
-    "huge": (("huge normal", _normal(100.0)),),
-    "non_finite": (("NaN", _planted(float("nan"))), ("infinite", _planted(_INF, -_INF, 0.0))),
-}
+def _normal(
+    like: Tensor, scale: float, planted: Sequence[float], generator: torch.Generator
+) -> Tensor:
+    values = torch.empty(like.shape, dtype=torch.float32, device=like.device)
+    drawn = (values.normal_(generator=generator) * scale).to(like.dtype)
+    for special in planted if drawn.numel() else ():
+        places = torch.randint(drawn.numel(), (8,), generator=generator, device=like.device)
+        drawn.view(-1)[places] = special
+    return drawn

@@ -1,14 +1,4 @@
-"""Everything the judge knows of a case: inputs, truth, eager's output.
-
-Input families, each drawn from the case's seed:
-
-    own         the problem's get_inputs(), twice with different seeds
-    normal      standard normal values; also small (x 1e-3), large (x 4), huge (x 100)
-    non_finite  normal values with NaN planted, and in a second draw +inf and -inf
-
-Families other than `own` replace floating inputs only; integers and booleans are data that
-must stay legal, so they always come from get_inputs().
-"""
+"""Everything the judge knows of a case: inputs of every family, truth, eager's output."""
 
 from __future__ import annotations
 
@@ -21,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.catalog.facts import FAMILIES
 from harness.catalog.load import load_module
 from harness.device import forward
-from harness.verdict.inputs import DRAWS, Draw
+from harness.records import FAMILIES
+from harness.verdict.inputs import draw
 
 
 @dataclass
@@ -64,22 +54,21 @@ class Oracle:
         self.init_inputs = list(self._module.get_init_inputs())
         torch.manual_seed(seed)
         self.model: nn.Module = self._module.Model(*self.init_inputs).to(device, dtype)
-        self.trials = self._make_trials(families or FAMILIES)
+        self.trials = self._make_trials(families or list(FAMILIES))
 
     def _make_trials(self, families: Sequence[str]) -> list[Trial]:
         truth_model = copy.deepcopy(self.model).double()
-        # In FAMILIES' order, non-finite inputs last: a kernel wrong on finite ones is WRONG_VALUES.
-        ordered = sorted(families, key=FAMILIES.index)
-        draws = [(family, *draw) for family in ordered for draw in DRAWS[family]]
+        legal = [family for name, family in FAMILIES.items() if name in families]
+        draws = [(family, *named) for family in legal for named in family.draws.items()]
         trials = []
-        for index, (family, name, draw) in enumerate(draws):
+        for index, (family, name, planted) in enumerate(draws):
             seed = self._seed + 1 + index
-            inputs = self._draw_inputs(draw, seed)
+            inputs = draw(self._own_inputs(seed), family, planted, seed)
             truth_inputs = [to_floating(x, torch.float64) for x in inputs]
             trials.append(
                 Trial(
                     name,
-                    family != "non_finite",
+                    family.finite,
                     seed,
                     inputs,
                     # On a copy: a reference that works in place must not spoil the inputs.
@@ -89,18 +78,11 @@ class Oracle:
             )
         return trials
 
-    def _draw_inputs(self, draw: Draw | None, seed: int) -> list[Any]:
+    def _own_inputs(self, seed: int) -> list[Any]:
         torch.manual_seed(seed)
-        own = [
+        return [
             to_floating(x.to(self._device), self._dtype) if isinstance(x, Tensor) else x
             for x in self._module.get_inputs()
-        ]
-        if draw is None:
-            return own
-        generator = torch.Generator(self._device).manual_seed(seed)
-        return [
-            draw(x, generator) if isinstance(x, Tensor) and x.is_floating_point() else x
-            for x in own
         ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.build import diagnostics
+from harness.records import Diagnostic, Resources
 
 PTXAS = """\
 ptxas info    : 0 bytes gmem
@@ -21,15 +22,15 @@ ptxas info    : Used 12 registers, used 0 barriers
 
 def test_resources_of_every_kernel() -> None:
     scale, copy = diagnostics.resources(PTXAS)
-    assert scale == {
-        "kernel": "scale(float*, int)",
-        "arch": "sm_90a",
-        "local_bytes": 16,
-        "spill_bytes": 8,
-        "registers": 40,
-        "shared_bytes": 4096,
-    }
-    assert (copy["registers"], copy["shared_bytes"], copy["spill_bytes"]) == (12, 0, 0)
+    assert scale == Resources(
+        "scale(float*, int)",
+        "sm_90a",
+        local_bytes=16,
+        spill_bytes=8,
+        registers=40,
+        shared_bytes=4096,
+    )
+    assert (copy.registers, copy.shared_bytes, copy.spill_bytes) == (12, 0, 0)
     line = "scale (sm_90a): 40 registers, 4096 bytes shared, 16 bytes local, 8 bytes spilled"
     assert diagnostics.summary(scale) == line
     assert diagnostics.resources("nothing of the kind") == []
@@ -48,7 +49,7 @@ def test_resources_of_every_kernel() -> None:
 )
 def test_the_first_error_is_found_in_the_noise(line: str) -> None:
     log = f"[1/2] c++ -o main.o\nk.py:1: warning: unused\n  {line}\nk.py:9: error: another\n"
-    assert diagnostics.first_error(log) == line
+    assert str(diagnostics.first_error(log)) == line.replace("k.py(4)", "k.py:4")
     assert diagnostics.is_final(log)
 
 
@@ -68,8 +69,8 @@ def test_a_machines_fault_is_not_remembered(sign: str) -> None:
 
 
 def test_output_without_an_error_gives_its_last_line() -> None:
-    assert diagnostics.first_error("one\ntwo\n\n") == "two"
-    assert diagnostics.first_error("")
+    assert diagnostics.first_error("one\ntwo\n\n") == Diagnostic("two")
+    assert diagnostics.first_error("").message
 
 
 @pytest.mark.parametrize(
@@ -84,13 +85,13 @@ def test_output_without_an_error_gives_its_last_line() -> None:
     ],
 )
 def test_a_missing_include_is_the_remedy(line: str, header: str) -> None:
-    assert f"#include <{header}>" in diagnostics.first_error(line)
+    assert f"#include <{header}>" in diagnostics.first_error(line).remedy
 
 
 def test_an_unknown_name_of_the_users_has_no_remedy() -> None:
     line = 'k.py(4): error: identifier "indx" is undefined'
     assert diagnostics.unknown_name(line) == "indx"
-    assert diagnostics.first_error(line) == line
+    assert not diagnostics.first_error(line).remedy
 
 
 @pytest.mark.parametrize(

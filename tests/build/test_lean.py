@@ -21,7 +21,8 @@ from corpus.case import Case
 from corpus.outcomes import CORPUS
 from torch.utils.cpp_extension import load_inline
 
-from harness.build import diagnostics, lean, toolchain
+from harness.build import diagnostics, lean, limits, toolchain
+from harness.build.prelude import prelude
 from harness.children import Child, ChildFailed
 from harness.records import Status
 
@@ -46,14 +47,14 @@ def arguments(case: Case, device: str) -> dict[str, Any]:
 def build_lean(case: Case, device: str, folder: Path) -> Path | str:
     """The library, or the reason that there is no lean one."""
     said = arguments(case, device)
-    if reason := lean.unsupported(said):
+    if reason := limits.unsupported(said):
         return reason
     prepared = lean.prepare(said, folder / "libraries")
     prepared["cuda_sources"] = prepared["cuda_sources"] or None
     try:
         load_inline(f"lean_{case.name}", build_directory=str(folder), **prepared)
     except (RuntimeError, ImportError) as error:
-        return diagnostics.first_error(str(error))
+        return str(diagnostics.first_error(str(error)))
     return folder / f"lean_{case.name}.so"
 
 
@@ -234,7 +235,7 @@ def test_only_a_certain_rejection_spares_the_real_headers(
     log: str, source: str, certain: bool
 ) -> None:
     said = {"cpp_sources": [source], "cuda_sources": []}
-    assert lean.rejected_anyway(log, said) is certain
+    assert limits.rejected_anyway(log, said) is certain
 
 
 @pytest.mark.parametrize(
@@ -250,11 +251,11 @@ def test_a_missing_semicolon_is_certain_unless_a_macro_may_be_meant(
         f"{file}:3:9: error: expected ';' before '}}' token",
         f'{file}(3): error: expected a ";"',
     ):
-        assert lean.rejected_anyway(log, said) is certain
+        assert limits.rejected_anyway(log, said) is certain
 
 
-def prelude(source: str) -> str:
-    return lean.prelude(source, cuda=True, binding=False, implicit=True, torch_errors=True)
+def lines_before(source: str) -> str:
+    return prelude(source, cuda=True, binding=False, implicit=True, torch_errors=True)
 
 
 @pytest.mark.parametrize(
@@ -270,20 +271,20 @@ def prelude(source: str) -> str:
     ],
 )
 def test_a_condition_on_torchs_macros_needs_the_real_headers(line: str, lean_enough: bool) -> None:
-    assert (lean.unsupported({"cpp_sources": [line], "cuda_sources": []}) == "") == lean_enough
+    assert (limits.unsupported({"cpp_sources": [line], "cuda_sources": []}) == "") == lean_enough
 
 
 def test_a_comment_brings_no_header() -> None:
-    assert "LEAN_VECTOR" in prelude("std::vector<int> v;")
-    assert "LEAN_VECTOR" not in prelude("// std::vector\n/* std::vector */ std::size_t n;")
+    assert "LEAN_VECTOR" in lines_before("std::vector<int> v;")
+    assert "LEAN_VECTOR" not in lines_before("// std::vector\n/* std::vector */ std::size_t n;")
     # What looks like one inside a text is none.
-    assert "LEAN_VECTOR" in prelude('auto url = "https://x"; std::vector<int> v;')
+    assert "LEAN_VECTOR" in lines_before('auto url = "https://x"; std::vector<int> v;')
 
 
 def test_a_word_alone_brings_no_cpp_header() -> None:
-    assert "LEAN_ALGORITHM" not in prelude("x = min(a, b); y = sqrtf(c);")
-    assert "LEAN_ALGORITHM" in prelude("using namespace std; x = min(a, b);")
-    assert "LEAN_CMATH" in prelude("y = sqrtf(c);")
+    assert "LEAN_ALGORITHM" not in lines_before("x = min(a, b); y = sqrtf(c);")
+    assert "LEAN_ALGORITHM" in lines_before("using namespace std; x = min(a, b);")
+    assert "LEAN_CMATH" in lines_before("y = sqrtf(c);")
 
 
 def test_nine_in_ten_accepted_sources_are_lean() -> None:

@@ -19,7 +19,7 @@ from harness.build import store
 from harness.build.compile import BuildFailed
 from harness.build.load_inline import install
 from harness.children import Child, ChildFailed
-from harness.records import Status
+from harness.records import Diagnostic, Status
 
 PATIENCE_S = 120.0
 
@@ -66,6 +66,9 @@ class Builder:
         """For every extension of the file: was it compiled just now?"""
         given = {"kernel": str(self.kernel), "problem": str(TINY), "sizes": [{}], "arch": None}
         answer = self.child.ask("build", PATIENCE_S, **given, rebuild=rebuild)
+        if "failed" in answer:
+            reason = str(Diagnostic(**answer["failed"]))
+            raise ChildFailed(Status.BUILD_FAILED, reason, alive=True)
         return [extension["fresh"] for extension in answer["extensions"]]
 
     @property
@@ -424,6 +427,6 @@ def test_a_failure_is_remembered_until_a_rebuild(compilers: list[str], tmp_path:
     assert first > 0
     (entry,) = (e.manifest for e in store.entries() if e.manifest.name == "fails")
     assert entry.why_full == "main.cpp:1: error: as always"  # a cell of the CSV
-    assert entry.failed.endswith("^~~~~~")  # for people
+    assert entry.failed.shown.endswith("^~~~~~")
     assert build(rebuild=False) == first
     assert build(rebuild=True) == 2 * first

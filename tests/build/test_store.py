@@ -10,6 +10,7 @@ import pytest
 
 from harness import cache
 from harness.build import store
+from harness.records import Diagnostic
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def manifest(**changes: object) -> store.Manifest:
-    return store.Manifest(**{"name": "n", "module": "m", "seconds": 1.5, "path": "lean"} | changes)
+    return store.Manifest(**{"name": "n", "module": "m", "seconds": 1.5, "route": "lean"} | changes)
 
 
 def fill(key: str, size: int = 10, **changes: object) -> store.Manifest:
@@ -40,9 +41,9 @@ def test_what_is_put_is_found() -> None:
 
 def test_a_failure_is_kept_without_a_library(root: Path) -> None:
     with store.building("k"):
-        store.put("k", manifest(failed="error: no"), None, "error: no")
+        store.put("k", manifest(failed=Diagnostic("error: no")), None, "error: no")
     found = store.find("k")
-    assert found is not None and found.failed == "error: no"
+    assert found is not None and found.failed == Diagnostic("error: no")
     assert not list(root.glob("k/*.so"))
 
 

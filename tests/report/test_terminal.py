@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.records import Build, Case, Kernel, Result, Speedup, Status, Timing, Verdict
+from harness.records import (
+    Build,
+    Case,
+    Diagnostic,
+    Kernel,
+    Resources,
+    Result,
+    Speedup,
+    Status,
+    Timing,
+    Verdict,
+)
 from harness.report.terminal import Progress, format_us, print_summary
 
 CASES = [Case({"rows": rows, "columns": 8}, "float32", "cpu") for rows in (1, 2)]
@@ -190,7 +201,8 @@ def test_a_failed_build_shows_the_line_as_compilers_do_and_says_it_once(tmp_path
     console = Console(file=io.StringIO(), width=120, highlight=False, force_terminal=True)
     progress = Progress(console, KERNELS, CASES)
     reason, shown = "k.py:3:9: error: no [such] name", "    3 |   gone;\n      |   ^~~~"
-    build = Build(1.0, Status.BUILD_FAILED, reason, shown, tmp_path / "build-fast.log")
+    error = Diagnostic("error: no [such] name", "k.py", 3, 9, shown=shown)
+    build = Build(1.0, Status.BUILD_FAILED, reason, error, tmp_path / "build-fast.log")
     progress.built(KERNELS[0], build)
     progress.row(row(status=Status.BUILD_FAILED, build=build))
     text = said(console)
@@ -201,7 +213,7 @@ def test_a_failed_build_shows_the_line_as_compilers_do_and_says_it_once(tmp_path
 
 
 @pytest.mark.parametrize(
-    "resources, says",
+    "taken, says",
     [
         ({"registers": 255, "spill_bytes": 8, "local_bytes": 16}, "spills 8 bytes"),
         ({"registers": 32, "spill_bytes": 0, "local_bytes": 16}, "16 bytes per thread in local"),
@@ -209,8 +221,9 @@ def test_a_failed_build_shows_the_line_as_compilers_do_and_says_it_once(tmp_path
     ],
 )
 def test_bad_resources_are_shown(
-    resources: dict[str, int], says: str | None, progress: Progress, console: Console
+    taken: dict[str, int], says: str | None, progress: Progress, console: Console
 ) -> None:
-    progress.built(KERNELS[0], Build(1.0, path="lean", resources=(resources,)))
+    resources = (Resources("scale()", "sm_90a", **taken),)
+    progress.built(KERNELS[0], Build(1.0, route="lean", resources=resources))
     assert ("bytes" in said(console)) == (says is not None)
     assert (says or "built fast") in said(console)

@@ -26,7 +26,7 @@ def test_both_ways_are_measured_cold_and_warm(
         warm = (request, str(cache)) in asked
         asked.append((request, str(cache)))
         cold_s = 30.0 if request == "plain" else 2.0
-        return {"seconds": 0.5 if warm else cold_s, "path": "lean"}
+        return {"seconds": 0.5 if warm else cold_s, "route": "lean"}
 
     monkeypatch.setattr(selfcheck, "_ask", ask)
     rows = selfcheck.build(ROOT, CPU, tmp_path, lambda text: None)
@@ -44,7 +44,7 @@ def test_both_ways_are_measured_cold_and_warm(
 def test_a_header_free_source_builds_and_is_warm_the_second_time(tmp_path: Path) -> None:
     file = selfcheck.HEADER_FREE / "header_free_cpu.py"
     cold, warm = (selfcheck._ask("ours", file, None, tmp_path / "cache") for _ in range(2))
-    assert cold["path"] == warm["path"] == "lean"
+    assert cold["route"] == warm["route"] == "lean"
     assert warm["seconds"] < cold["seconds"]
 
 
@@ -54,7 +54,7 @@ def test_a_build_that_fails_keeps_the_rows_before_it(
     def ask(request: str, file: Path, arch: str | None, cache: Path) -> dict[str, object]:
         if file.stem == "cpu_fused":
             raise HarnessError("no")
-        return {"seconds": 1.0, "path": "lean"}
+        return {"seconds": 1.0, "route": "lean"}
 
     monkeypatch.setattr(selfcheck, "_ask", ask)
     with pytest.raises(HarnessError):

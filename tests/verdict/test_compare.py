@@ -32,7 +32,7 @@ def _double(value: Any) -> Any:
 
 
 def status(output: Any, eager: Any, truth: Any = None) -> Status | None:
-    return judge(output, eager, truth).problem
+    return judge(output, eager, truth).status
 
 
 def off_by(error: float, like: Tensor = ONES) -> Tensor:
@@ -85,7 +85,7 @@ def test_one_bad_element_cannot_hide_in_an_average() -> None:
     wrong = off_by(3e-5, eager)
     assert (wrong.double() - truth).norm() / truth.norm() < frobenius_budget(0.0, torch.float32)
     found = judge(wrong, eager, truth)
-    assert found.problem is Status.WRONG_VALUES
+    assert found.status is Status.WRONG_VALUES
     assert "worst element" in found.reason and "[999, 999]" in found.reason
 
 
@@ -93,7 +93,7 @@ def test_many_small_errors_cannot_hide_behind_one_large_element() -> None:
     truth = torch.ones(1000, 1000, dtype=torch.float64)
     truth[0, 0] = 1e2
     found = judge((truth + 1e-5).float(), truth.float(), truth)
-    assert found.problem is Status.WRONG_VALUES
+    assert found.status is Status.WRONG_VALUES
     assert "Frobenius" in found.reason
 
 
@@ -101,7 +101,7 @@ def test_being_more_accurate_than_eager_never_fails() -> None:
     truth = torch.rand(16, 16, dtype=torch.float64)
     eager = (truth * 1.01).float()
     found = judge(truth.float(), eager, truth)
-    assert found.problem is None
+    assert found.status is None
     assert found.error_rel < 1e-7 < 0.0099 < found.eager_error_rel
 
 
@@ -128,7 +128,7 @@ def test_minus_zero_is_zero() -> None:
 def test_each_non_finite_class_matches_itself_alone(kernel: float, eager: float) -> None:
     found = judge(torch.tensor([1.0, kernel]), torch.tensor([1.0, eager]))
     same = kernel == eager or (math.isnan(kernel) and math.isnan(eager))
-    assert found.problem is (None if same else Status.NON_FINITE)
+    assert found.status is (None if same else Status.NON_FINITE)
     if not same:
         assert found.reason.startswith("1 of 2 elements")
         assert "first at [1]" in found.reason
@@ -227,7 +227,7 @@ def test_integers_and_booleans_are_exact(dtype: torch.dtype) -> None:
     wrong = torch.tensor([[1, 0], [0, 1]]).to(dtype)
     assert status(eager.clone(), eager) is None
     found = judge(wrong, eager)
-    assert found.problem is Status.WRONG_VALUES
+    assert found.status is Status.WRONG_VALUES
     assert found.reason.startswith("1 of 4 elements") and "[1, 0]" in found.reason
 
 
@@ -237,16 +237,16 @@ def test_large_integers_are_not_compared_as_floats() -> None:
 
 
 def test_plain_values_are_compared_by_type_and_value() -> None:
-    assert compare((1, "a", None), (1, "a", None), (1, "a", None)).problem is None
-    assert compare((1,), (2,), (2,)).problem is Status.WRONG_VALUES
-    assert compare((1.0,), (1,), (1,)).problem is Status.WRONG_STRUCTURE
+    assert compare((1, "a", None), (1, "a", None), (1, "a", None)).status is None
+    assert compare((1,), (2,), (2,)).status is Status.WRONG_VALUES
+    assert compare((1.0,), (1,), (1,)).status is Status.WRONG_STRUCTURE
 
 
 def test_complex_outputs_have_both_parts_judged() -> None:
     eager = torch.tensor([1 + 1j, 2 - 1j])
     truth = eager.to(torch.complex128)
-    assert compare(eager.clone(), eager, truth).problem is None
-    assert compare(eager.conj().resolve_conj(), eager, truth).problem is Status.WRONG_VALUES
+    assert compare(eager.clone(), eager, truth).status is None
+    assert compare(eager.conj().resolve_conj(), eager, truth).status is Status.WRONG_VALUES
 
 
 @pytest.mark.parametrize("position", [0, 1])
