@@ -20,11 +20,12 @@ from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from harness.records import BASELINES, HarnessError, Result, Timing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RESULTS = "results.csv"
 SAMPLES = "samples.csv"
@@ -150,6 +151,8 @@ def read(folder: Path) -> pd.DataFrame:
     hold integers, floats or strings, whichever their cells look like.
     Raises HarnessError when there are no results to read.
     """
+    import pandas as pd  # not before: writing needs none of it
+
     path = folder / RESULTS
     if not path.is_file():
         raise HarnessError(f"{path} does not exist; name the folder of a finished run.")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.children import ChildFailed
-from harness.records import Build, Case, Kernel, Problem, Result, Status
+from harness.records import Build, Case, Kernel, Machine, Problem, Result, Status
 from harness.run.plan import Effort, Plan
 
 Answer = Any
@@ -130,13 +130,14 @@ def kernel(name: str, **facts: Any) -> Kernel:
     return Kernel(name, Path(f"{name}.py"), ("cpu",), **(blank | facts))
 
 
+CPU = Machine("cpu", "a pretended processor", torch="2.0", cuda=None, threads=1)
+
 PLAN = Plan(
     problem=Problem("pretended", Path("pretended.py"), {"rows": 1}, {}, None),
     kernels=[kernel("a"), kernel("b")],
     cases=[Case({"rows": rows}, "float32", "cpu") for rows in (1, 2)],
     baselines=["eager", "compile"],
-    device="cpu",
-    capability=None,
+    machine=CPU,
     effort=Effort(blocks=2, block_us=10_000, min_samples=2, max_samples=8, warm_up_s=0.1),
     seed=7,
     timeout_s=5,

@@ -86,7 +86,6 @@ def test_nouns_import_nothing_of_ours(noun: str) -> None:
     assert ours(f"harness.{noun}") <= {"harness.records"}
 
 
-@pytest.mark.xfail(strict=True)
 def test_the_command_line_brings_neither_torch_nor_pandas_nor_matplotlib() -> None:
     code = (
         "import sys, harness.cli.main; "

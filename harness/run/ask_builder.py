@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.catalog import facts
 from harness.children import Child, ChildFailed
 from harness.records import Build, Diagnostic, Kernel, Resources, Status
 from harness.run.plan import Plan, Report
@@ -55,7 +56,8 @@ def _sizes_to_run(plan: Plan, kernel: Kernel) -> list[Mapping[str, Any]]:
     """The axes of the cases that suit a kernel, each combination once."""
     sizes: list[Mapping[str, Any]] = []
     for case in plan.cases:
-        if case.axes not in sizes and not plan.unsupported(kernel, case):
+        why_not = facts.unsupported(kernel, plan.problem, case, plan.capability)
+        if case.axes not in sizes and not why_not:
             sizes.append(case.axes)
     return sizes
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from harness.catalog import facts
-from harness.records import Build, Case, Kernel, Problem, Result
+from harness.records import Build, Case, Kernel, Machine, Problem, Result
 
 
 @dataclass(frozen=True)
@@ -40,22 +39,27 @@ class Plan:
     kernels: Sequence[Kernel]
     cases: Sequence[Case]
     baselines: Sequence[str]
-    device: str
-    capability: tuple[int, int] | None
+    machine: Machine
     effort: Effort
     seed: int = 0
     """Secret while the run lasts; every case's inputs derive from it."""
     timeout_s: float = 60.0
     """For one request to a worker."""
     judge_only: bool = False
-    arch: str | None = None
-    """What CUDA kernels are built for, such as 9.0a; None on a CPU."""
     rebuild: bool = False
     """Build even what the store has, remembered failures included."""
 
-    def unsupported(self, kernel: Kernel, case: Case) -> str | None:
-        """Why the kernel does not run this case, by the facts its file states; None if it does."""
-        return facts.unsupported(kernel, self.problem, case, self.capability)
+    @property
+    def device(self) -> str:
+        return self.machine.device
+
+    @property
+    def capability(self) -> tuple[int, int] | None:
+        return self.machine.capability
+
+    @property
+    def arch(self) -> str | None:
+        return self.machine.arch
 
 
 class Report(Protocol):

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from harness.catalog import facts
 from harness.children import Child, ChildFailed
 from harness.records import (
     TIMED,
@@ -81,7 +82,9 @@ class _Run:
     def row(self, kernel: Kernel, case: Case, index: int) -> Result:
         """What becomes of one kernel on one case."""
         timings: dict[str, Timing] = {}
-        if why := self._plan.unsupported(kernel, case) or self._given_up.get(kernel.name):
+        plan = self._plan
+        unsupported = facts.unsupported(kernel, plan.problem, case, plan.capability)
+        if why := unsupported or self._given_up.get(kernel.name):
             verdict = Verdict(Status.SKIPPED, why)
         elif (build := self.builds[kernel.name]).status:
             verdict = Verdict(build.status, build.reason)
@@ -91,7 +94,7 @@ class _Run:
         own = timings.pop("kernel", None)
         ranked = own is not None and verdict.status is Status.PASSED
         return Result(
-            problem=self._plan.problem.name,
+            problem=plan.problem.name,
             kernel=kernel.name,
             case=case,
             case_index=index,
