@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import secrets
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,16 +98,15 @@ def carry_out(plan: Plan, out: Path) -> int:
         if not plan.judge_only:
             _draw(folder)
     except KeyboardInterrupt:
+        ignore_signals()
         console.print(
             f"\nStopped. {_safe(plan, progress, folder)}; `{PROGRAM} plot {folder}` draws them.",
             markup=False,
             soft_wrap=True,
         )
         return 130
-    except (HarnessError, OSError) as error:
-        # No kernel's fault, so no kernel's verdict.
-        what = error if isinstance(error, HarnessError) else as_mistake(error)
-        raise HarnessError(f"{what} {_safe(plan, progress, folder)}.") from error
+    except OSError as error:  # no kernel's fault, so no kernel's verdict
+        raise HarnessError(f"{refusal(error)} {_safe(plan, progress, folder)}.") from error
     return _exit_code(progress.rows)
 
 
@@ -121,6 +122,9 @@ def _measure(plan: Plan, folder: Path, progress: Progress) -> None:
     try:
         with progress:
             runner.run(plan, folder, writer, progress)
+    except KeyboardInterrupt:
+        ignore_signals()
+        raise
     finally:
         # Not before the end: until then, no kernel is to know what its inputs will be.
         with contextlib.suppress(HarnessError):  # whatever ended the run says more
@@ -151,16 +155,26 @@ def _exit_code(rows: Sequence[Result]) -> int:
             remedy = "Look at the problem's file, or try a smaller --sweep."
         say_error(f"No kernel could run: {first.reason}. {remedy}")
         return 2
+    if unjudged := sum(row.verdict.judge_died for row in rows):
+        say_error(f"The judge died over {unjudged} of {len(rows)} rows: run these cases again.")
+        return 2
     return 0 if all(row.as_expected for row in rows) else 1
 
 
-def as_mistake(error: OSError) -> HarnessError:
+def refusal(error: OSError) -> str:
     """What the system refuses, such as room on a disk, in one sentence."""
-    what = f"{error.filename}: " if error.filename else ""
-    return HarnessError(
-        f"{what}{error.strerror or error}: make room, or name another folder by --out, "
-        "$KERNEL_BENCH_CACHE or $TMPDIR."
-    )
+    what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        remedy = "make room, or name another folder by --out, $KERNEL_BENCH_CACHE or $TMPDIR"
+        return f"{what}: {remedy}."
+    return f"{what}."
+
+
+def ignore_signals() -> None:
+    """After a first Ctrl-C, let no second one cut short what ends the process in order."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.default_int_handler:
+            signal.signal(number, lambda number, frame: None)
 
 
 def say_error(sentence: str) -> None:

@@ -6,12 +6,9 @@ the call or the set-up, said in one sentence. 130: stopped by Ctrl-C.
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from types import FrameType
-from typing import Any
+from collections.abc import Sequence
 
 import typer
 
@@ -20,7 +17,7 @@ from harness.catalog.nearest import choices
 from harness.cli import build, run, selfcheck, show
 from harness.cli.options import examples
 from harness.records import HarnessError
-from harness.session import as_mistake, say_error
+from harness.session import ignore_signals, refusal, say_error
 
 app = typer.Typer(
     add_completion=False,
@@ -61,14 +58,19 @@ COMMANDS = tuple(str(command.name) for command in app.registered_commands)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # As Ctrl-C does it: children ended, shared memory given back, results kept. Under
+        # nohup, a hang-up stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or (words[0].startswith("-") and words[0] not in ("--help", "-h")):
         words.insert(0, "run")
     try:
-        with _stopped_once():
-            return _call(words)
+        return _call(words)
     except KeyboardInterrupt:
-        say_error("Stopped.")
+        ignore_signals()
+        say_error("Stopped by a signal, such as Ctrl-C.")
         return 130
 
 
@@ -85,7 +87,7 @@ def _call(words: Sequence[str]) -> int:
         say_error(str(error))
         return 2
     except OSError as error:
-        say_error(str(as_mistake(error)))
+        say_error(refusal(error))
         return 2
     except Exception as error:
         # Usage errors of click, which typer may bring along under a name of its own.
@@ -94,31 +96,3 @@ def _call(words: Sequence[str]) -> int:
         say_error(f"{error.format_message().rstrip('.')}. `{PROGRAM} {words[0]} --help` shows how.")
         return 2
     return int(code or 0)
-
-
-@contextlib.contextmanager
-def _stopped_once() -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP alike raise KeyboardInterrupt, but only the first of them.
-
-    What follows ends children, gives shared memory back and says what is kept: a second Ctrl-C is
-    not to cut that short. Under nohup, a hang-up stays ignored.
-    """
-    handled = [
-        number
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) is not signal.SIG_IGN
-    ]
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for each in handled:
-            signal.signal(each, lambda number, frame: None)
-        raise KeyboardInterrupt
-
-    previous: dict[signal.Signals, Any] = {each: signal.signal(each, stop) for each in handled}
-    try:
-        yield
-    finally:
-        # Once stopped, the process is about to end, and its last steps are not to be cut short.
-        for each, handler in previous.items():
-            if signal.getsignal(each) is stop:
-                signal.signal(each, handler)
