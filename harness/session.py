@@ -27,6 +27,10 @@ DEFAULT_DTYPES = {"cuda": ("float32", "bfloat16"), "cpu": ("float32",)}
 console = Console(highlight=False)
 
 
+class Stopped(Exception):
+    """Ctrl-C. The message says what is kept."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What a call asks for. What is left empty has a default that the device or problem decides."""
@@ -88,7 +92,8 @@ def _machine(options: Options, kernels: Sequence[Kernel]) -> Machine:
 def carry_out(plan: Plan, out: Path) -> int:
     """Run the plan into a folder of its own under `out`, show how it goes; return the exit code.
 
-    Raises HarnessError where the disk, or anything else of the set-up, does not let it go on.
+    Raises Stopped after Ctrl-C, and HarnessError where the disk, or anything else of the set-up,
+    does not let it go on.
     """
     folder = results.create_folder(out, plan.problem.name, plan.machine.kind)
     progress = Progress(console, plan.kernels, plan.cases)
@@ -99,12 +104,8 @@ def carry_out(plan: Plan, out: Path) -> int:
             _draw(folder)
     except KeyboardInterrupt:
         ignore_signals()
-        console.print(
-            f"\nStopped. {_safe(plan, progress, folder)}; `{PROGRAM} plot {folder}` draws them.",
-            markup=False,
-            soft_wrap=True,
-        )
-        return 130
+        kept = f"{_safe(plan, progress, folder)}; `{PROGRAM} plot {folder}` draws them."
+        raise Stopped(f"Stopped. {kept}") from None
     except OSError as error:  # no kernel's fault, so no kernel's verdict
         raise HarnessError(f"{refusal(error)} {_safe(plan, progress, folder)}.") from error
     return _exit_code(progress.rows)

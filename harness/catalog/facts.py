@@ -54,13 +54,17 @@ def read_problem(path: Path) -> Problem:
 
 def why_no_axis(path: Path, name: str) -> str:
     """Why a problem's module global is no axis; empty if the file has no such global."""
-    for statement in syntax.parse(path).body:
-        names = [assigned for assigned, _ in syntax.assignments(statement)]
-        if name in names and not name.startswith("_"):
-            others = "several names at once" if len(set(names)) > 1 else "it"
+    for statement in reversed(syntax.parse(path).body):
+        names = {assigned for assigned, _ in syntax.assignments(statement)}
+        if name in names and len(names) > 1:
             return (
-                f"Line {statement.lineno} of {path.name} gives {others} what is no number or text "
-                "written out, one for each: write it so, or sweep what it derives from."
+                f"Line {statement.lineno} of {path.name} assigns several names at once, from what "
+                "is not a number or text for each: write it as in `rows, columns = 64, 32`."
+            )
+        if name in names:
+            return (
+                f"Line {statement.lineno} of {path.name} gives it what is no number or text "
+                "written out: sweep what it derives from, or write it out."
             )
     return ""
 

@@ -17,7 +17,7 @@ from harness.catalog.nearest import choices
 from harness.cli import build, run, selfcheck, show
 from harness.cli.options import examples
 from harness.records import HarnessError
-from harness.session import ignore_signals, refusal, say_error
+from harness.session import Stopped, console, ignore_signals, refusal, say_error
 
 app = typer.Typer(
     add_completion=False,
@@ -67,22 +67,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or (words[0].startswith("-") and words[0] not in ("--help", "-h")):
         words.insert(0, "run")
     try:
-        return _call(words)
-    except KeyboardInterrupt:
+        code = _call(words)
+        stopped = "Stopped." if code == 130 else ""  # as typer answers a Ctrl-C
+    except Stopped as stop:
+        code, stopped = 130, str(stop)
+    except (KeyboardInterrupt, typer.Abort):
+        code, stopped = 130, "Stopped."
+    if stopped:
         ignore_signals()
-        say_error("Stopped by a signal, such as Ctrl-C.")
-        return 130
+        console.print(f"\n{stopped}", markup=False, soft_wrap=True)
+    return code
 
 
 def _call(words: Sequence[str]) -> int:
     try:
         if words[0] not in COMMANDS and not words[0].startswith("-"):
             raise HarnessError(f"There is no command {words[0]!r}. {choices(words[0], COMMANDS)}")
-        code = app(words, standalone_mode=False, prog_name=PROGRAM)
+        return int(app(words, standalone_mode=False, prog_name=PROGRAM) or 0)
     except typer.Exit as stop:
         return stop.exit_code
-    except typer.Abort:
-        raise KeyboardInterrupt from None
+    except (Stopped, typer.Abort):
+        raise
     except HarnessError as error:
         say_error(str(error))
         return 2
@@ -95,4 +100,3 @@ def _call(words: Sequence[str]) -> int:
             raise
         say_error(f"{error.format_message().rstrip('.')}. `{PROGRAM} {words[0]} --help` shows how.")
         return 2
-    return int(code or 0)

@@ -90,21 +90,24 @@ def cache(clear: ClearOption = False) -> int:
 
 def _table(entries: list[store.Entry]) -> Table:
     """One line per entry, however long a name or an error is."""
-    table = Table(header_style="bold", box=None, padding=(0, 1))
-    for column in ("key", "extension", "built", "seconds", "MB", "last used"):
+    # Where there is no room, the name and the error give way, and no number does.
+    widths = {"key": 8, "extension": None, "built": None, "seconds": 7, "MB": 6, "last used": 16}
+    table = Table(header_style="bold", box=None, padding=(0, 1), expand=True)
+    for column, width in widths.items():
         right = column in ("seconds", "MB")
         table.add_column(
             column,
             justify="right" if right else "left",
             no_wrap=True,
             overflow="ellipsis",
+            min_width=width,
             ratio={"extension": 2, "built": 3}.get(column),
         )
     for entry in entries:
         manifest = entry.manifest
-        error = str(manifest.failed).partition("\n")[0]
+        error = manifest.failed.message.partition("\n")[0] if manifest.failed else ""
         table.add_row(
-            entry.key[:12],
+            entry.key[:8],
             escape(manifest.name),
             f"[red]failed[/]: {escape(error)}" if manifest.failed else manifest.route,
             f"{manifest.seconds:.1f}",
