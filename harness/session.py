@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import secrets
 import signal
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from harness import PROGRAM, environment, machine, results
 from harness.build import toolchain
 from harness.catalog import facts, find, sweep
 from harness.catalog.find import ROOT
+from harness.disk import CarefulWriter, refusal
 from harness.records import NOT_RUN, HarnessError, Kernel, Machine, Result, Status
 from harness.report.terminal import Progress, print_summary
 from harness.run import runner
@@ -114,7 +114,7 @@ def carry_out(plan: Plan, out: Path) -> int:
 def _measure(plan: Plan, folder: Path, progress: Progress) -> None:
     record = environment.describe(plan.machine, ROOT)
     results.write_environment(folder, record.as_json())
-    writer = results.Writer(folder, list(plan.problem.axes), plan.baselines)
+    writer = CarefulWriter(folder, list(plan.problem.axes), plan.baselines)
     console.print(
         f"[bold]{escape(plan.problem.name)}[/] on {escape(plan.machine.device_name)}: "
         f"{_count(plan.kernels, 'kernel')} × {_count(plan.cases, 'case')} → {escape(str(folder))}",
@@ -160,15 +160,6 @@ def _exit_code(rows: Sequence[Result]) -> int:
         say_error(f"The judge died over {unjudged} of {len(rows)} rows: run these cases again.")
         return 2
     return 0 if all(row.as_expected for row in rows) else 1
-
-
-def refusal(error: OSError) -> str:
-    """What the system refuses, such as room on a disk, in one sentence."""
-    what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-        remedy = "make room, or name another folder by --out, $KERNEL_BENCH_CACHE or $TMPDIR"
-        return f"{what}: {remedy}."
-    return f"{what}."
 
 
 def ignore_signals() -> None:

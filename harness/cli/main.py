@@ -16,8 +16,9 @@ from harness import PROGRAM
 from harness.catalog.nearest import choices
 from harness.cli import build, run, selfcheck, show
 from harness.cli.options import examples
+from harness.disk import refusal
 from harness.records import HarnessError
-from harness.session import Stopped, console, ignore_signals, refusal, say_error
+from harness.session import Stopped, console, ignore_signals, say_error
 
 app = typer.Typer(
     add_completion=False,
