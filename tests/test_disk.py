@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import os
 import tempfile
@@ -37,7 +38,8 @@ def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rows(folder: Path) -> int:
-    return len((folder / RESULTS).read_text().splitlines()) - 1
+    with (folder / RESULTS).open() as file:
+        return len(list(csv.DictReader(file)))
 
 
 @pytest.mark.parametrize("status", ["BUILD_FAILED", "LOAD_FAILED", "RUNTIME_ERROR", "CRASHED"])
