@@ -166,7 +166,7 @@ def ignore_signals() -> None:
     """After a first Ctrl-C, let no second one cut short what ends the process in order."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.default_int_handler:
-            signal.signal(number, lambda number, frame: None)
+            signal.signal(number, signal.SIG_IGN)
 
 
 def say_error(sentence: str) -> None:

@@ -74,8 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code, stopped = 130, str(stop)
     except (KeyboardInterrupt, typer.Abort):
         code, stopped = 130, "Stopped."
-    if stopped:
+    if stopped or arguments is None:  # the process is about to end
         ignore_signals()
+    if stopped:
         console.print(f"\n{stopped}", markup=False, soft_wrap=True)
     return code
 
