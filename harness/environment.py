@@ -13,7 +13,7 @@ from typing import Any
 
 from harness import __version__
 from harness.build.toolchain import find_nvcc, host_compiler
-from harness.children import Handler
+from harness.serve import Handler
 
 _PACKAGES = ("triton", "ninja", "numpy", "pandas", "matplotlib")
 

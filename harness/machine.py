@@ -50,9 +50,9 @@ def probe(device: str) -> Machine:
         raise HarnessError(f"There is no device {device!r}. Choose auto, cuda, cuda:N or cpu.")
     toolchain.prepare_environment()
     with tempfile.TemporaryDirectory() as folder:
-        child = Child("harness.environment", log=Path(folder) / "log")
+        child = Child("harness.environment", log=Path(folder) / "log", timeout_s=120)
         try:
-            facts: dict[str, Any] = child.ask("device_facts", 120, device=device)
+            facts: dict[str, Any] = child.ask("device_facts", device=device)
         except ChildFailed as failed:
             raise HarnessError(f"PyTorch does not start: {failed.reason}.") from failed
         finally:

@@ -159,6 +159,9 @@ class Verdict:
     """Largest ||kernel - truth|| / ||truth|| over the input families."""
     eager_error_rel: float | None = None
     """Eager's own error on the family where the kernel's error was largest."""
+    judge_died: bool = False
+    """There is none, since the judge's process died over the case, and again when it was tried
+    once more: nobody's fault that is known, and no clean end of a run."""
 
     def __post_init__(self) -> None:
         if self.status is Status.PASSED and self.error_rel is None:

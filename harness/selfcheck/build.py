@@ -21,9 +21,10 @@ from rich.table import Table
 
 from harness.catalog import facts
 from harness.catalog.load import load_module
-from harness.children import Child, ChildFailed, Handler, failure
+from harness.children import Child, ChildFailed
 from harness.machine import Machine
 from harness.records import HarnessError, Status
+from harness.serve import Handler, failure
 
 TIMEOUT_S = 1800.0
 
@@ -106,9 +107,9 @@ def _all_at_once(root: Path, device: str, arch: str | None, scratch: Path) -> Ro
 
 
 def _ask(request: str, file: Path, arch: str | None, cache: Path) -> Row:
-    child = Child("harness.selfcheck.build", log=cache.with_suffix(".log"))
+    child = Child("harness.selfcheck.build", log=cache.with_suffix(".log"), timeout_s=TIMEOUT_S)
     try:
-        answer: Row = child.ask(request, TIMEOUT_S, file=str(file), arch=arch, cache=str(cache))
+        answer: Row = child.ask(request, file=str(file), arch=arch, cache=str(cache))
         return answer
     except ChildFailed as failed:
         reason = failed.reason.partition("\n")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,16 @@ from pretended import (
     kernel,
 )
 
+from harness import scratch
 from harness.records import Status
-from harness.run import ask_builder, ask_judge, runner
+from harness.run import ask_builder, ask_judge, ask_worker, runner
 
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage()
-    for module in (ask_builder, ask_judge, runner):
-        monkeypatch.setattr(
-            module, "Child", lambda module, *args, log: FakeChild(stage, module, *args, log=log)
-        )
+    for module in (ask_builder, ask_judge, ask_worker):
+        monkeypatch.setattr(module, "Child", partial(FakeChild, stage))
     return stage
 
 
@@ -83,7 +83,7 @@ def test_workers_are_told_nothing_of_truth_or_verdicts(go: Go, stage: Stage) -> 
     go()
     told = {frozenset(given) for asked, given in stage.arguments if asked.startswith("a ")}
     told.discard(frozenset({"kernel", "problem", "sizes", "arch", "rebuild"}))  # its builder
-    assert set().union(*told) == {"setup", "trial", "trials", "output", "seconds", "samples"}
+    assert set().union(*told) == {"trial", "trials", "seconds", "timer", "samples"}
 
 
 # judging
@@ -122,7 +122,8 @@ def test_baselines_and_kernel_alternate(go: Go, stage: Stage) -> None:
     blocks = [asked for asked in stage.asked if " block" in asked]
     there = ["judge block eager", "judge block compile", "a block"]
     assert blocks == there + there[::-1]
-    assert row.timing.blocks_us == (tuple(1.0 + i for i in range(8)),) * 2
+    assert row.timing.blocks_us == (tuple(100.0 + i for i in range(8)),) * 2
+    assert {t.timer for t in (row.timing, *row.baselines.values())} == {"wall"}
     assert set(row.baselines) == set(row.speedups) == {"eager", "compile"}
 
 
@@ -136,6 +137,24 @@ def test_the_slowest_subject_decides_how_many_samples_fit(
     stage.answers |= {"a warm_up": [kernel_us], "judge start_baseline": [eager_us]}
     go(kernels=[kernel("a")], cases=PLAN.cases[:1])
     assert {given["samples"] for asked, given in stage.arguments if " block" in asked} == {samples}
+
+
+SHAKY = [10.0, 100.0] * 4
+
+
+@pytest.mark.parametrize("who", ["a block", "judge block eager"])
+def test_an_uncertain_time_is_measured_once_more(who: str, go: Go, stage: Stage) -> None:
+    stage.answers[who] = [SHAKY, SHAKY, []]
+    (row,) = go(kernels=[kernel("a")], cases=PLAN.cases[:1]).rows
+    assert not row.uncertain
+    assert stage.asked.count("a block") == 4  # two blocks each time
+
+
+def test_a_time_that_stays_uncertain_is_kept_and_marked(go: Go, stage: Stage) -> None:
+    stage.answers["a block"] = [SHAKY]
+    (row,) = go(kernels=[kernel("a")], cases=PLAN.cases[:1]).rows
+    assert row.uncertain == ("kernel",)
+    assert stage.asked.count("a block") == 4
 
 
 def test_wrong_kernels_are_not_timed(go: Go, stage: Stage) -> None:
@@ -221,24 +240,66 @@ def test_a_worker_that_dies_between_cases_is_replaced(go: Go, stage: Stage) -> N
 )
 def test_a_case_that_cannot_be_prepared(status: Status, go: Go, stage: Stage) -> None:
     dead = status in (Status.TIMED_OUT, Status.CRASHED)
-    stage.answers["judge prepare"] = [fails(status, alive=not dead), ANSWERS["prepare"]]
+    tries = 2 if status is Status.CRASHED else 1
+    stage.answers["judge prepare"] = [
+        *[fails(status, alive=not dead)] * tries,
+        ANSWERS["prepare"],
+    ]
     notes = go()
     assert notes.statuses == [Status.UNGRADABLE, Status.UNGRADABLE, P, P]
     assert all(row.as_expected for row in notes.rows)  # no kernel is to blame
     assert notes.rows[0].verdict.reason == f"reference: pretended {status}"
-    assert stage.asked.count("judge prepare") == 2
+    assert notes.rows[0].verdict.judge_died is (status is Status.CRASHED)
+    assert stage.asked.count("judge prepare") == tries + 1
+
+
+def test_a_judge_that_dies_over_a_case_is_replaced_and_asked_again(go: Go, stage: Stage) -> None:
+    stage.answers["judge prepare"] = [fails(Status.CRASHED, alive=False), ANSWERS["prepare"]]
+    assert go().statuses == [P] * 4
+    assert stage.started("judge") == 2
 
 
 @pytest.mark.parametrize("status", [Status.OUT_OF_MEMORY, Status.CRASHED])
 def test_an_output_that_the_judge_cannot_take_clears_no_kernel(
     status: Status, go: Go, stage: Stage
 ) -> None:
-    stage.answers["judge compare"] = [fails(status, alive=False), RIGHT]
+    stage.answers["judge compare"] = [*[fails(status, alive=False)] * 2, RIGHT]
     notes = go()
     assert notes.statuses == [status, P, P, P]
     assert not notes.rows[0].as_expected
+    assert notes.rows[0].verdict.reason == f"the judge, over this output: pretended {status}"
+    assert stage.started("judge") == 3
+    assert stage.asked.count("judge prepare") == 4
+
+
+def test_a_judge_that_died_over_an_output_once_costs_the_kernel_nothing(
+    go: Go, stage: Stage
+) -> None:
+    stage.answers["judge compare"] = [fails(Status.CRASHED, alive=False), RIGHT]
+    assert go().statuses == [P] * 4
     assert stage.started("judge") == 2
-    assert stage.asked.count("judge prepare") == 3
+
+
+# the server's failures
+
+
+@pytest.mark.parametrize(
+    "request_", ["a load", "a call", "a block", "judge prepare", "judge compare", "judge block"]
+)
+def test_what_went_down_with_the_server_is_tried_again(request_: str, go: Go, stage: Stage) -> None:
+    died = fails(Status.CRASHED, alive=False, lost=True)
+    stage.answers[request_] = [died, ANSWERS[request_.split()[1]]]
+    notes = go()
+    assert notes.statuses == [P] * 4
+    assert all(set(row.baselines) == {"eager", "compile"} for row in notes.rows)
+
+
+def test_a_kernel_under_which_the_server_dies_again_has_crashed(go: Go, stage: Stage) -> None:
+    died = fails(Status.CRASHED, alive=False, lost=True)
+    stage.answers["a call"] = [died]
+    notes = go()
+    assert notes.statuses == [Status.CRASHED, P, Status.CRASHED, P]
+    assert "twice" in notes.rows[0].verdict.reason
 
 
 @pytest.mark.parametrize("alive", [True, False])
@@ -279,15 +340,12 @@ def test_a_judge_that_dies_between_cases_is_replaced(go: Go, stage: Stage) -> No
 
 @pytest.mark.parametrize("asked", ["a build", "judge prepare", "a call", "judge block"])
 def test_ctrl_c_ends_every_child_and_leaves_no_exchange_folder(
-    asked: str, go: Go, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asked: str, go: Go, stage: Stage
 ) -> None:
-    exchange = tmp_path / "exchange"
-    exchange.mkdir()
-    monkeypatch.setattr(runner, "_roomiest_memory_folder", lambda: str(exchange))
     stage.answers[asked] = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
         go()
-    assert list(exchange.iterdir()) == []
+    assert list(scratch.folder().glob("exchange-*")) == []
 
 
 def test_rows_are_written_before_the_next_begins(go: Go, stage: Stage) -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from command_line import TINY
 
-from harness.catalog.facts import FAMILIES
 from harness.device import forward, pin_precision
+from harness.records import FAMILIES
 from harness.verdict.oracle import Oracle, Trial, to_floating
 
 # Two floating inputs, one of integers, one of booleans and a plain number; works in place, and
