@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -181,7 +181,9 @@ def _start_server() -> int:
     # none for a socket.
     if len(str(scratch.folder())) < 60:
         tempfile.tempdir = str(scratch.folder())
-    # A Ctrl-C is the parent's business: the server, and what it forks, never see one.
+    # A Ctrl-C is the parent's business: the server, and what it forks, never see one. Starting the
+    # tracker, which the server does as well, would let it through again.
+    resource_tracker.ensure_running()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from harness import scratch
 from harness.build import toolchain
 from harness.children import Child, ChildFailed
 from harness.records import HarnessError
@@ -49,14 +48,14 @@ def probe(device: str) -> Machine:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise HarnessError(f"There is no device {device!r}. Choose auto, cuda, cuda:N or cpu.")
     toolchain.prepare_environment()
-    with tempfile.TemporaryDirectory() as folder:
-        child = Child("harness.environment", log=Path(folder) / "log", timeout_s=120)
-        try:
-            facts: dict[str, Any] = child.ask("device_facts", device=device)
-        except ChildFailed as failed:
-            raise HarnessError(f"PyTorch does not start: {failed.reason}.") from failed
-        finally:
-            child.kill()
+    log = scratch.make("probe") / "log"
+    child = Child("harness.environment", log=log, timeout_s=120)
+    try:
+        facts: dict[str, Any] = child.ask("device_facts", device=device)
+    except ChildFailed as failed:
+        raise HarnessError(f"PyTorch does not start: {failed.reason}.") from failed
+    finally:
+        child.kill()
     if not facts["available"]:
         raise HarnessError(
             f"PyTorch finds no GPU for --device {device} (it sees {facts['device_count']}): "

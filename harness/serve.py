@@ -89,8 +89,11 @@ def serve(conn: Connection, log: Path, module: str, args: tuple[Any, ...]) -> No
     # Let the server go when the parent does, even while this child hangs: it would wait for us.
     os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
     with contextlib.suppress(OSError):
-        # Die with the parent, even a killed one; and be what the system kills when memory ends.
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        # Die with the parent, even a killed one; be what the system kills when memory ends; and
+        # have a name for those who look at the list of processes.
+        libc = ctypes.CDLL(None)
+        libc.prctl(1, signal.SIGKILL)
+        libc.prctl(15, f"bench-{module.rpartition('.')[2]}".encode())
         Path("/proc/self/oom_score_adj").write_text("1000")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _print_to(log)
