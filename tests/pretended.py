@@ -149,3 +149,7 @@ PLAN = Plan(
     seed=7,
     timeout_s=5,
 )
+
+
+Go = Callable[..., Notes]
+"""The fixture `go`: run PLAN with changes; return what was said and written."""

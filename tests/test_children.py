@@ -17,7 +17,6 @@ from processes import alive, processes_with, wait_until
 
 from harness.children import Child, ChildFailed, uninterrupted
 from harness.records import Status
-from harness.serve import failure
 
 PATIENCE_S = 60.0
 """Longer than any answer takes, however busy the machine."""
@@ -233,36 +232,6 @@ def test_children_can_be_asked_from_several_threads(tmp_path: Path) -> None:
     for child in children:
         child.kill()
     assert answers == {0: 0, 1: 1, 2: 2}
-
-
-# naming what went wrong
-
-
-@pytest.mark.parametrize(
-    "error, status, poisoned",
-    [
-        (ValueError("no"), Status.RUNTIME_ERROR, False),
-        (MemoryError(), Status.OUT_OF_MEMORY, False),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), Status.OUT_OF_MEMORY, False),
-        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA"), Status.OUT_OF_MEMORY, False),
-        (RuntimeError("CUDA error: an illegal memory access"), Status.RUNTIME_ERROR, True),
-    ],
-)
-def test_failure_names_the_status(error: Exception, status: Status, poisoned: bool) -> None:
-    named = failure(error, Status.RUNTIME_ERROR)
-    assert (named.status, named.poisoned) == (status, poisoned)
-
-
-def test_failure_gives_one_line_and_where_it_came_from() -> None:
-    try:
-        raise ValueError("first\nsecond")
-    except ValueError as error:
-        line = error.__traceback__.tb_lineno
-        assert failure(error, Status.LOAD_FAILED, __file__).reason == (
-            f"ValueError (test_children.py:{line}): first"
-        )
-        assert failure(error, Status.LOAD_FAILED).reason == "ValueError: first"
-    assert failure(KeyError(), Status.LOAD_FAILED).reason == "KeyError: no message"
 
 
 # the server that all are forked from
