@@ -115,6 +115,7 @@ def role_of(pid: int, parent: int) -> str:
 def disturb(place: Place, what: str, delay_s: float, do: Callable[[int], bool]) -> Trial:
     """Run, disturb, and look. `do(parent's pid)` disturbs; False if there was nothing to."""
     trial = Trial(what, delay_s)
+    earlier = set(place.out.glob("*/"))
     with place.start(DISTURBED) as run:
         time.sleep(delay_s)
         hit = do(run.pid)
@@ -123,7 +124,7 @@ def disturb(place: Place, what: str, delay_s: float, do: Callable[[int], bool]) 
     if not hit:
         trial.faults.append("the run was over, or had no such process")
         return trial
-    check_rows(place, trial, output)
+    check_rows(trial, output, set(place.out.glob("*/")) - earlier)
     if not wait_until(lambda: not processes_with(MARK, str(place.root))):
         trial.faults.append(f"processes live on: {processes_with(MARK, str(place.root))}")
     with place.start(NEXT) as after:
@@ -133,8 +134,9 @@ def disturb(place: Place, what: str, delay_s: float, do: Callable[[int], bool]) 
     return trial
 
 
-def check_rows(place: Place, trial: Trial, output: str) -> None:
-    folder = max(place.out.glob("*/"), key=lambda path: path.stat().st_mtime_ns, default=None)
+def check_rows(trial: Trial, output: str, folders: set[Path]) -> None:
+    """folders: what the run made, or none if it had not come so far."""
+    folder = next(iter(folders), None)
     shown = sum(line.startswith("  PASSED") for line in output.splitlines())
     frame = None
     if folder is not None:
