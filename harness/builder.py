@@ -14,8 +14,8 @@ from harness.build.compile import BuildFailed
 from harness.build.load_inline import install
 from harness.catalog import syntax
 from harness.catalog.load import load_module
-from harness.children import Handler, RequestFailed, failure
 from harness.records import HarnessError, Status
+from harness.serve import Handler, RequestFailed, failure
 
 
 def build(

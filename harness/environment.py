@@ -15,8 +15,8 @@ from typing import Any
 
 from harness import __version__
 from harness.build.toolchain import find_nvcc, host_compiler
-from harness.children import Handler
 from harness.records import Machine
+from harness.serve import Handler
 
 _PACKAGES = ("triton", "ninja", "numpy", "pandas", "matplotlib")
 

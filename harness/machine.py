@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+from harness import scratch
 from harness.build import toolchain
 from harness.children import Child, ChildFailed
 from harness.records import HarnessError, Machine
@@ -37,15 +36,15 @@ def probe(device: str) -> Machine:
 
 
 def _ask_torch(device: str) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        child = Child("harness.environment", log=Path(folder) / "log")
-        try:
-            facts: dict[str, Any] = child.ask("device_facts", _START_TIMEOUT_S, device=device)
-            return facts
-        except ChildFailed as failed:
-            raise HarnessError(f"PyTorch does not start: {failed.reason}.") from failed
-        finally:
-            child.kill()
+    log = scratch.make("probe") / "log"
+    child = Child("harness.environment", log=log, timeout_s=_START_TIMEOUT_S)
+    try:
+        facts: dict[str, Any] = child.ask("device_facts", device=device)
+        return facts
+    except ChildFailed as failed:
+        raise HarnessError(f"PyTorch does not start: {failed.reason}.") from failed
+    finally:
+        child.kill()
 
 
 def for_architecture(arch: str) -> Machine:

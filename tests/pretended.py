@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ Answer = Any
 """What a pretended child returns, or raises if it is an exception."""
 
 
-def fails(status: Status, alive: bool = True) -> ChildFailed:
-    return ChildFailed(status, f"pretended {status}", alive)
+def fails(status: Status, alive: bool = True, lost: bool = False) -> ChildFailed:
+    return ChildFailed(status, f"pretended {status}", alive, lost)
 
 
 RIGHT = {"status": None, "reason": "", "error_rel": 1e-7, "eager_error_rel": 2e-7}
@@ -64,7 +64,7 @@ class Stage:
         answers = self.answers.get(asked) or self.answers.get(f"{who} {request}") or []
         answer = answers.pop(0) if len(answers) > 1 else (*answers, ANSWERS[request])[0]
         if answer == []:
-            answer = [1.0 + i for i in range(arguments["samples"])]
+            answer = [100.0 + i for i in range(arguments["samples"])]
         if isinstance(answer, ChildFailed):
             child.alive = answer.alive
         if isinstance(answer, BaseException):
@@ -73,7 +73,7 @@ class Stage:
 
 
 class FakeChild:
-    def __init__(self, stage: Stage, module: str, *args: Any, log: Path) -> None:
+    def __init__(self, stage: Stage, module: str, *args: Any, log: Path, timeout_s: float) -> None:
         self.stage = stage
         self.who = {"harness.judge": "judge", "harness.builder": "builder"}.get(module) or Path(
             args[0]
@@ -83,7 +83,13 @@ class FakeChild:
         self.loaded = self.who in ("judge", "builder")
         stage.children.append(self)
 
-    def ask(self, request: str, timeout_s: float, **arguments: Any) -> Answer:
+    def ask(
+        self,
+        request: str,
+        timeout_s: float | None = None,
+        on_note: Callable[[str], None] | None = None,
+        **arguments: Any,
+    ) -> Answer:
         answer = self.stage.answer(self, request, arguments)
         self.loaded = self.loaded or request == "load"
         assert self.loaded, f"{self.who} is asked to {request} before it has loaded"
@@ -138,7 +144,13 @@ PLAN = Plan(
     cases=[Case({"rows": rows}, "float32", "cpu") for rows in (1, 2)],
     baselines=["eager", "compile"],
     machine=CPU,
-    effort=Effort(blocks=2, block_us=10_000, min_samples=2, max_samples=8, warm_up_s=0.1),
+    effort=Effort(
+        timer="wall", blocks=2, block_us=10_000, min_samples=2, max_samples=8, warm_up_s=0.1
+    ),
     seed=7,
     timeout_s=5,
 )
+
+
+Go = Callable[..., Notes]
+"""The fixture `go`: run PLAN with changes; return what was said and written."""

@@ -79,9 +79,7 @@ def craft(module: str) -> str:
     return parts[1] if len(parts) > 2 else ""
 
 
-@pytest.mark.parametrize(
-    "noun", ["records", "device", pytest.param("exchange", marks=pytest.mark.xfail(strict=True))]
-)
+@pytest.mark.parametrize("noun", ["records", "device", "exchange"])
 def test_nouns_import_nothing_of_ours(noun: str) -> None:
     assert ours(f"harness.{noun}") <= {"harness.records"}
 

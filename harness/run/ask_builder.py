@@ -72,7 +72,7 @@ def _build(
     log = logs / f"build-{kernel.name}.log"
     log.unlink(missing_ok=True)  # `build` has one place for all its logs
     start = time.monotonic()
-    child = Child("harness.builder", log=log)
+    child = Child("harness.builder", log=log, timeout_s=BUILD_TIMEOUT_S)
     builders.append(child)
     try:
         answer = child.ask(

@@ -11,8 +11,10 @@ from harness.records import Build, Case, Kernel, Machine, Problem, Result
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure. Every subject gets `blocks` blocks, in alternating order."""
+    """How to measure, and how long. Every subject gets `blocks` blocks, in alternating order."""
 
+    timer: str
+    """A name in `timing.stopwatch.TIMERS`."""
     blocks: int
     block_us: float
     """A block holds about as many samples of the slowest subject as fit in this time."""
@@ -22,12 +24,20 @@ class Effort:
 
 
 FULL = {
-    "cuda": Effort(blocks=10, block_us=20_000, min_samples=4, max_samples=20, warm_up_s=0.05),
-    "cpu": Effort(blocks=10, block_us=40_000, min_samples=3, max_samples=20, warm_up_s=0.1),
+    "cuda": Effort(
+        "cold", blocks=10, block_us=20_000, min_samples=4, max_samples=20, warm_up_s=0.05
+    ),
+    "cpu": Effort(
+        timer="wall", blocks=10, block_us=40_000, min_samples=3, max_samples=20, warm_up_s=0.1
+    ),
 }
 QUICK = {
-    "cuda": Effort(blocks=4, block_us=10_000, min_samples=3, max_samples=10, warm_up_s=0.02),
-    "cpu": Effort(blocks=4, block_us=20_000, min_samples=3, max_samples=10, warm_up_s=0.05),
+    "cuda": Effort(
+        "cold", blocks=4, block_us=10_000, min_samples=3, max_samples=10, warm_up_s=0.02
+    ),
+    "cpu": Effort(
+        timer="wall", blocks=4, block_us=20_000, min_samples=3, max_samples=10, warm_up_s=0.05
+    ),
 }
 
 

@@ -22,8 +22,9 @@ from rich.table import Table
 
 from harness.catalog import facts
 from harness.catalog.load import load_module
-from harness.children import Child, ChildFailed, Handler, failure
+from harness.children import Child, ChildFailed
 from harness.records import HarnessError, Machine, Status
+from harness.serve import Handler, failure
 
 TIMEOUT_S = 1800.0
 
@@ -67,9 +68,9 @@ def build_once(way: str, file: Path, arch: str | None, cache: Path) -> Once:
     arch: for CUDA kernels, such as 9.0a. cache: the folder that what is built is kept in.
     Raises HarnessError when it does not build.
     """
-    child = Child("harness.selfcheck.build", log=cache.with_suffix(".log"))
+    child = Child("harness.selfcheck.build", log=cache.with_suffix(".log"), timeout_s=TIMEOUT_S)
     try:
-        return Once(**child.ask(way, TIMEOUT_S, file=str(file), arch=arch, cache=str(cache)))
+        return Once(**child.ask(way, file=str(file), arch=arch, cache=str(cache)))
     except ChildFailed as failed:
         reason = failed.reason.partition("\n")[0]
         raise HarnessError(f"{file} does not build ({way}): {reason}.") from failed

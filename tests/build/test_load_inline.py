@@ -60,7 +60,7 @@ class Builder:
 
     def __init__(self, kernel: Path, log: Path) -> None:
         self.kernel = kernel
-        self.child = Child("harness.builder", log=log)
+        self.child = Child("harness.builder", log=log, timeout_s=PATIENCE_S)
 
     def build(self, rebuild: bool = False) -> list[bool]:
         """For every extension of the file: was it compiled just now?"""
@@ -91,7 +91,9 @@ def builder(tmp_path: Path) -> Iterator[Callable[[Path], Builder]]:
 
 
 def load_in_worker(kernel: Path, log: Path) -> None:
-    child = Child("harness.worker", str(kernel), "cpu", None, log=log)
+    child = Child(
+        "harness.worker", str(kernel), "cpu", None, str(log.parent), log=log, timeout_s=PATIENCE_S
+    )
     try:
         child.ask("load", PATIENCE_S)
     finally:
@@ -231,7 +233,7 @@ def test_after_a_build_that_was_killed_the_next_one_works(
     end = compiling(pipe)
     os.kill(killed.child._process.pid, signal.SIGKILL)
     thread.join(PATIENCE_S)
-    assert results == [Status.OUT_OF_MEMORY]  # as far as the parent can tell
+    assert results == [Status.CRASHED]  # as far as the parent can tell
     os.close(end)
     pipe.unlink()
     pipe.write_text("#define VALUE 2\n")
@@ -342,7 +344,7 @@ def test_a_size_that_cannot_be_made_costs_no_other_its_build(tmp_path: Path) -> 
     refuse = "if out_features == 3: raise ValueError('three')\n        source ="
     text = BY_SIZE.replace("source =", refuse, 1)
     kernel.write_text(text.format(source=f"\n// {tmp_path}\n{CPP}"))
-    child = Child("harness.builder", log=tmp_path / "log")
+    child = Child("harness.builder", log=tmp_path / "log", timeout_s=PATIENCE_S)
     given = {"kernel": str(kernel), "problem": str(TINY), "arch": None, "rebuild": False}
     sizes = [{"out_features": n} for n in (3, 5, 5)]
     try:
@@ -357,7 +359,7 @@ def test_a_size_that_cannot_be_made_costs_no_other_its_build(tmp_path: Path) -> 
 def test_a_source_that_holds_the_sizes_is_built_for_each(tmp_path: Path) -> None:
     kernel = tmp_path / "sized.py"
     kernel.write_text(BY_SIZE.format(source=f"\n// {tmp_path}\n{CPP}"))
-    child = Child("harness.builder", log=tmp_path / "log")
+    child = Child("harness.builder", log=tmp_path / "log", timeout_s=PATIENCE_S)
     sizes = [{"out_features": 3}, {"out_features": 5}]
     given = {"kernel": str(kernel), "problem": str(TINY), "arch": None, "rebuild": False}
     try:
