@@ -175,8 +175,8 @@ def _start_server() -> int:
 
     One that cannot import it says nothing: each child would then import torch by itself.
     """
-    given, folder = os.environ.get("PYTHONPATH"), tempfile.tempdir
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_PACKAGES), given]))
+    folder = tempfile.tempdir
+    paths = filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")])
     # Its socket lies in a folder that the next run removes if this one cannot. A long name is
     # none for a socket.
     if len(str(scratch.folder())) < 60:
@@ -186,15 +186,28 @@ def _start_server() -> int:
     resource_tracker.ensure_running()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        forkserver.ensure_running()
+        # Safe from what lies where the command was called, such as a torch.py or another harness.
+        with _environment(PYTHONPATH=os.pathsep.join(paths), PYTHONSAFEPATH="1"):
+            forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         tempfile.tempdir = folder
-        del os.environ["PYTHONPATH"]
-        if given is not None:
-            os.environ["PYTHONPATH"] = given
     pid: int = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
     return pid
+
+
+@contextlib.contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """With these variables, for a process that is started meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 def _runs(server: int, patience_s: float) -> bool:

@@ -282,11 +282,15 @@ def test_the_server_can_import_this_package_wherever_it_is_started(
         "    import os; print(os.environ.get('PYTHONPATH'))\n"
     )
     (tmp_path / "anywhere.py").write_text(script)
+    elsewhere = tmp_path / "elsewhere"  # a folder with other packages of the same names
+    (elsewhere / "harness").mkdir(parents=True)
+    for file in ("torch.py", "harness/__init__.py", "harness/serve.py"):
+        (elsewhere / file).write_text("raise SystemError('the wrong one')")
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     environment |= {} if given is None else {"PYTHONPATH": given}
     run = subprocess.run(
-        [sys.executable, "anywhere.py", ROOT],
-        cwd=tmp_path,
+        [sys.executable, tmp_path / "anywhere.py", ROOT],
+        cwd=elsewhere,
         env=environment,
         capture_output=True,
         text=True,
