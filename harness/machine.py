@@ -53,6 +53,7 @@ def for_architecture(arch: str) -> Machine:
     Raises HarnessError if there can be no such architecture.
     """
     capability = toolchain.parse_architecture(arch)
+    toolchain.check_architecture(arch)
     here = probe("cpu")
     return replace(
         here, device="cuda", device_name=f"a GPU of {arch}", capability=capability, arch=arch

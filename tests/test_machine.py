@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from harness import machine
+from harness.build import toolchain
 from harness.children import ChildFailed
 from harness.machine import for_architecture, gpu_capability, probe
 from harness.records import HarnessError, Machine, Status
@@ -60,6 +63,37 @@ def test_an_architecture_needs_neither_a_gpu_nor_a_cuda_build_of_torch(answer) -
     answer({"device": "cpu", "device_name": "a processor", "torch": "2.0", "cuda": None})
     wanted = for_architecture("9.0a")
     assert (wanted.kind, wanted.capability, wanted.arch) == ("cuda", (9, 0), "9.0a")
+
+
+@pytest.fixture
+def nvcc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiler that builds for 8.0, 9.0 and 12.1."""
+    file = tmp_path / "nvcc"
+    file.write_text("#!/bin/sh\necho compute_80; echo compute_90; echo compute_121\n")
+    file.chmod(0o755)
+    monkeypatch.setattr(toolchain, "find_nvcc", lambda: file)
+
+
+@pytest.mark.parametrize("arch", ["8.0", "9.0", "9.0a", "12.1a", "12.1f"])
+def test_an_architecture_that_nvcc_builds_for(arch: str, answer, nvcc: None) -> None:
+    answer({"device": "cpu", "device_name": "a processor", "torch": "2.0", "cuda": None})
+    assert for_architecture(arch).arch == arch
+
+
+@pytest.mark.parametrize(
+    "arch, says",
+    [
+        ("99.0", "this nvcc builds for 8.0, 9.0, 12.1"),
+        ("8.6", "this nvcc builds for 8.0, 9.0, 12.1"),
+        ("8.0a", "there is no 'a' before 9.0"),
+        ("9.0f", "there is no 'f' before 10.0"),
+    ],
+)
+def test_an_architecture_that_nvcc_does_not_build_for(
+    arch: str, says: str, answer, nvcc: None
+) -> None:
+    with pytest.raises(HarnessError, match=says):
+        for_architecture(arch)
 
 
 @pytest.mark.parametrize("arch", ["", "9", "9.0b", "sm_90", "9.00"])
