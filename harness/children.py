@@ -17,6 +17,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing import forkserver
@@ -31,6 +32,9 @@ _context.set_forkserver_preload(["harness.preload"])
 _PACKAGES = Path(__file__).resolve().parent.parent
 
 Handler = Callable[..., Any]
+
+_parent: Connection | None = None
+"""In a child: whom it answers."""
 
 
 class ChildFailed(Exception):
@@ -69,6 +73,12 @@ def failure(error: Exception, otherwise: Status, file: str = "") -> RequestFaile
     return RequestFailed(otherwise, reason, poisoned="CUDA error" in text)
 
 
+def note(text: str, patience_s: float) -> None:
+    """Tell the parent, in the midst of a request, what is being done and how long it may take."""
+    if _parent is not None:
+        _parent.send_bytes(json.dumps({"note": text, "patience_s": patience_s}).encode())
+
+
 class Child:
     """One process that runs `<module>.make_handlers(*args)` and answers requests by name.
 
@@ -86,25 +96,30 @@ class Child:
             self._process.start()
         theirs.close()
 
-    def ask(self, request: str, timeout_s: float, **arguments: Any) -> Any:
+    def ask(
+        self,
+        request: str,
+        timeout_s: float,
+        on_note: Callable[[str], None] | None = None,
+        **arguments: Any,
+    ) -> Any:
         """Send one request and return its answer.
 
+        on_note: takes what the child says of its work meanwhile (`note`). Only with it does a
+        note put off the deadline.
         Raises ChildFailed: with the status the child gave; TIMED_OUT after `timeout_s`
         seconds, the child killed; CRASHED if the child died.
         """
         message = json.dumps({"request": request, "arguments": arguments}).encode()
+        deadline = time.monotonic() + timeout_s
+        doing = ""
         try:
             self._conn.send_bytes(message)
-            ready = wait([self._conn, self._process.sentinel], timeout_s)
-            if not ready:
-                self.kill()
-                raise ChildFailed(
-                    Status.TIMED_OUT, f"no answer to {request!r} within {timeout_s:g} s", False
-                )
-            # A dead child's pipe may stay open: whatever it forked has it too.
-            if self._conn not in ready and not self._conn.poll(0):
-                raise EOFError
-            reply = json.loads(self._conn.recv_bytes())
+            while "note" in (reply := self._receive(request, deadline, timeout_s, doing)):
+                if on_note:
+                    doing, timeout_s = str(reply["note"]), float(reply["patience_s"])
+                    on_note(doing)
+                    deadline = time.monotonic() + timeout_s
         except (EOFError, OSError, ValueError):
             raise self._died(request) from None
         if "failed" in reply:
@@ -112,6 +127,22 @@ class Child:
                 self.kill()
             raise ChildFailed(Status(reply["failed"]), reply["reason"], not reply["poisoned"])
         return reply["answer"]
+
+    def _receive(
+        self, request: str, deadline: float, timeout_s: float, doing: str
+    ) -> dict[str, Any]:
+        patience_s = max(0.0, deadline - time.monotonic())
+        ready = wait([self._conn, self._process.sentinel], patience_s)
+        if not ready:
+            self.kill()
+            reason = f"no answer to {request!r} within {timeout_s:g} s"
+            reason += f" of {doing}" if doing else ""
+            raise ChildFailed(Status.TIMED_OUT, reason, False)
+        # A dead child's pipe may stay open: whatever it forked has it too.
+        if self._conn not in ready and not self._conn.poll(0):
+            raise EOFError
+        reply: dict[str, Any] = json.loads(self._conn.recv_bytes())
+        return reply
 
     def hang_up(self) -> None:
         """Let the child end by itself; `kill` it later for certain."""
@@ -198,6 +229,8 @@ def _last_line(log: Path) -> str:
 
 def _serve(conn: Connection, log: Path, module: str, args: tuple[Any, ...]) -> None:
     """A child's life: answer requests until the parent hangs up."""
+    global _parent
+    _parent = conn
     os.setsid()
     # Let the server go when the parent does, even while this child hangs: it would wait for us.
     os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]

@@ -25,7 +25,7 @@ WRONG = RIGHT | {"status": "WRONG_VALUES", "reason": "own inputs: off"}
 NON_FINITE = RIGHT | {"status": "NON_FINITE", "reason": "NaN inputs: lost", "error_rel": None}
 
 ANSWERS: Mapping[str, Answer] = {
-    "build": {"seconds": 1.0, "extensions": []},
+    "build": {"seconds": 1.0},
     "prepare": {"trials": ["own", "NaN"], "timed": [0]},
     "start_baseline": 1000.0,
     "compare": RIGHT,
@@ -83,7 +83,9 @@ class FakeChild:
         self.loaded = self.who in ("judge", "builder")
         stage.children.append(self)
 
-    def ask(self, request: str, timeout_s: float, **arguments: Any) -> Answer:
+    def ask(
+        self, request: str, timeout_s: float, on_note: object = None, **arguments: Any
+    ) -> Answer:
         answer = self.stage.answer(self, request, arguments)
         self.loaded = self.loaded or request == "load"
         assert self.loaded, f"{self.who} is asked to {request} before it has loaded"

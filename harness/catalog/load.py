@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from harness.catalog import syntax
 
+_siblings: dict[str, Path] = {}
+"""Modules that files of the user's brought -> the folder of the file that did."""
+
 
 def load_module(path: Path, overrides: Mapping[str, Any] | None = None) -> ModuleType:
     """Execute a file as a module of its own, with some module globals replaced beforehand.
 
     The assignment itself is replaced, so that a global derived from another at import follows.
-    Line numbers stay those of the file.
+    Line numbers stay those of the file. It may import its neighbours, as a script does.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    tree = ast.parse(path.read_bytes(), filename=str(path))
     for statement in tree.body:
         for name in syntax.assigned_names(statement):
             if overrides and name in overrides:
@@ -29,5 +33,32 @@ def load_module(path: Path, overrides: Mapping[str, Any] | None = None) -> Modul
     module = ModuleType(f"harness_file_{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
-    exec(compile(tree, str(path), "exec"), module.__dict__)
+    with _among_its_neighbours(path.resolve().parent):
+        exec(compile(tree, str(path), "exec"), module.__dict__)
     return module
+
+
+@contextlib.contextmanager
+def _among_its_neighbours(folder: Path) -> Iterator[None]:
+    """Let the files in `folder` be imported: before all others now, after all others later on.
+
+    What the file of another folder brought by the same name is forgotten first; whoever imported
+    it has it.
+    """
+    for name in [name for name, place in _siblings.items() if place != folder]:
+        sys.modules.pop(name, None)
+        del _siblings[name]
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # the file may have changed it
+            sys.path.remove(str(folder))
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))  # for what its functions import when they are called
+        for name in set(sys.modules) - before:
+            first = folder / name.partition(".")[0]
+            ours = first.name == "harness"
+            if not ours and (first.is_dir() or first.with_suffix(".py").is_file()):
+                _siblings[name] = folder

@@ -62,14 +62,19 @@ class Builder:
         self.kernel = kernel
         self.child = Child("harness.builder", log=log)
 
-    def build(self, rebuild: bool = False) -> list[bool]:
-        """For every extension of the file: was it compiled just now?"""
-        given = {"kernel": str(self.kernel), "problem": str(TINY), "sizes": [{}], "arch": None}
-        answer = self.child.ask("build", PATIENCE_S, **given, rebuild=rebuild)
-        if "failed" in answer:
-            reason = str(Diagnostic(**answer["failed"]))
-            raise ChildFailed(Status.BUILD_FAILED, reason, alive=True)
-        return [extension["fresh"] for extension in answer["extensions"]]
+    def build(self, rebuild: bool = False, **changes: Any) -> str | None:
+        """The route that the file's extensions took."""
+        asked = {"kernel": str(self.kernel), "problem": str(TINY), "sizes": [{}], "arch": None}
+        asked |= {"rebuild": rebuild, "patience_s": PATIENCE_S} | changes
+        self.answer = self.child.ask("build", PATIENCE_S, **asked)
+        if self.answer["status"]:
+            raise ChildFailed(Status(self.answer["status"]), self.answer["reason"], alive=True)
+        return self.answer["route"]
+
+    @property
+    def compiled(self) -> int:
+        """How many extensions were compiled, by what was printed of it."""
+        return self.child.log.read_text().count("== lean headers ==")
 
     @property
     def printed(self) -> list[str]:
