@@ -189,7 +189,7 @@ class _StandIn:
 
 
 def _load(artifact: store.Artifact, arguments: Arguments) -> ModuleType | str:
-    """What the caller gets. Raises BuildFailed for a remembered failure, or why it will not load."""
+    """What a caller gets. Raises BuildFailed for a remembered failure, or what loading raises."""
     import torch
 
     if artifact.manifest.failed:

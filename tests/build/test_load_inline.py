@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import signal
 import threading
@@ -16,10 +15,9 @@ from processes import alive, wait_until
 from torch.utils import cpp_extension
 
 from harness.build import store
-from harness.build.compile import BuildFailed
 from harness.build.load_inline import install
 from harness.children import Child, ChildFailed
-from harness.records import Diagnostic, Status
+from harness.records import Status
 
 PATIENCE_S = 120.0
 
@@ -62,19 +60,15 @@ class Builder:
         self.kernel = kernel
         self.child = Child("harness.builder", log=log)
 
-    def build(self, rebuild: bool = False, **changes: Any) -> str | None:
-        """The route that the file's extensions took."""
+    def build(self, **changes: Any) -> list[str]:
+        """The names of the extensions that were compiled, one for every compilation."""
         asked = {"kernel": str(self.kernel), "problem": str(TINY), "sizes": [{}], "arch": None}
-        asked |= {"rebuild": rebuild, "patience_s": PATIENCE_S} | changes
-        self.answer = self.child.ask("build", PATIENCE_S, **asked)
+        asked |= {"rebuild": False, "patience_s": PATIENCE_S} | changes
+        notes: list[str] = []
+        self.answer = self.child.ask("build", PATIENCE_S, on_note=notes.append, **asked)
         if self.answer["status"]:
             raise ChildFailed(Status(self.answer["status"]), self.answer["reason"], alive=True)
-        return self.answer["route"]
-
-    @property
-    def compiled(self) -> int:
-        """How many extensions were compiled, by what was printed of it."""
-        return self.child.log.read_text().count("== lean headers ==")
+        return [note.removeprefix("compiling ") for note in notes if note.startswith("compiling")]
 
     @property
     def printed(self) -> list[str]:
@@ -110,11 +104,12 @@ def test_the_second_load_does_not_compile(
     write: Callable[..., Path], builder: Callable[..., Builder], tmp_path: Path
 ) -> None:
     kernel = write()
-    for fresh in (True, False):
+    for compiled in (["quick"], []):
         process = builder(kernel)
-        assert process.build() == [fresh]
+        assert process.build() == compiled
+        assert process.answer["route"] == ("lean" if compiled else "cached")
         assert process.printed == ["value 1"]
-    assert builder(kernel).build(rebuild=True) == [True]
+    assert builder(kernel).build(rebuild=True) == ["quick"]
     load_in_worker(kernel, tmp_path / "worker")
     assert "value 1" in (tmp_path / "worker").read_text()
 
@@ -136,7 +131,7 @@ def test_other_flags_and_other_sources_are_other_extensions(
     ]
     for number, kernel in enumerate(kernels, start=1):
         process = builder(kernel)
-        assert process.build() == [True]
+        assert process.build() == ["quick"]
         assert process.printed == [f"value {number}"]
 
 
@@ -147,7 +142,7 @@ def test_one_name_may_serve_several_extensions_of_a_file(
     again = 'load_inline("quick", CPP.replace("E 1", "E 2"), no_implicit_headers=True)'
     kernel.write_text(kernel.read_text() + f'print("value", {again}.value())\n')
     process = builder(kernel)
-    assert process.build() == [True, True]
+    assert process.build() == ["quick", "quick"]
     assert process.printed == ["value 1", "value 2"]
 
 
@@ -161,7 +156,7 @@ def test_an_extension_of_the_constructor_is_built_ahead(
     made = made.replace("CPP,", "CPP.replace('E 1', 'E 2'),")
     kernel.write_text(made + (at + call if at_import else ""))
     process = builder(kernel)
-    assert process.build() == [True] * (1 + at_import)
+    assert process.build() == ["quick"] * at_import + ["later"]
     assert "value 2" in process.printed
 
 
@@ -177,7 +172,7 @@ def test_however_a_file_imports_it(
     ):
         kernel.write_text(text.replace("{imports}", imports))
         builder(kernel).build()
-        assert builder(kernel).build() == [False]
+        assert builder(kernel).build() == []
 
 
 # at the same time, and killed: the compiler waits in a header that is a pipe
@@ -241,7 +236,7 @@ def test_after_a_build_that_was_killed_the_next_one_works(
     pipe.unlink()
     pipe.write_text("#define VALUE 2\n")
     process = builder(kernel)
-    assert process.build() == [True]
+    assert process.build() == ["quick"]
     assert process.printed == ["value 2"]
 
 
@@ -318,7 +313,7 @@ def test_a_header_that_was_missing_may_be_added(
     with pytest.raises(ChildFailed, match=r"size\.h"):
         builder(kernel).build()
     (tmp_path / "size.h").write_text("#define VALUE 1\n")
-    assert builder(kernel).build() == [True]
+    assert builder(kernel).build() == ["quick"]
 
 
 def test_a_function_that_is_not_there_is_sought_in_functions(
@@ -342,34 +337,28 @@ class ModelNew:
 """
 
 
-def test_a_size_that_cannot_be_made_costs_no_other_its_build(tmp_path: Path) -> None:
+def test_a_size_that_cannot_be_made_costs_no_other_its_build(
+    tmp_path: Path, builder: Callable[..., Builder]
+) -> None:
     kernel = tmp_path / "sized.py"
     refuse = "if out_features == 3: raise ValueError('three')\n        source ="
     text = BY_SIZE.replace("source =", refuse, 1)
     kernel.write_text(text.format(source=f"\n// {tmp_path}\n{CPP}"))
-    child = Child("harness.builder", log=tmp_path / "log")
-    given = {"kernel": str(kernel), "problem": str(TINY), "arch": None, "rebuild": False}
     sizes = [{"out_features": n} for n in (3, 5, 5)]
-    try:
-        answer = child.ask("build", PATIENCE_S, sizes=sizes, **given)
-        assert len(answer["extensions"]) == 1  # the same twice counts once
-        with pytest.raises(ChildFailed, match=r"ValueError.*three"):
-            child.ask("build", PATIENCE_S, sizes=sizes[:1], **given)
-    finally:
-        child.kill()
+    process = builder(kernel)
+    assert process.build(sizes=sizes) == ["sized"]  # the same twice counts once
+    assert process.answer["fallback"] == ""
+    with pytest.raises(ChildFailed, match=r"ValueError.*three"):
+        process.build(sizes=sizes[:1])
 
 
-def test_a_source_that_holds_the_sizes_is_built_for_each(tmp_path: Path) -> None:
+def test_a_source_that_holds_the_sizes_is_built_for_each(
+    tmp_path: Path, builder: Callable[..., Builder]
+) -> None:
     kernel = tmp_path / "sized.py"
     kernel.write_text(BY_SIZE.format(source=f"\n// {tmp_path}\n{CPP}"))
-    child = Child("harness.builder", log=tmp_path / "log")
     sizes = [{"out_features": 3}, {"out_features": 5}]
-    given = {"kernel": str(kernel), "problem": str(TINY), "arch": None, "rebuild": False}
-    try:
-        answer = child.ask("build", PATIENCE_S, sizes=sizes, **given)
-    finally:
-        child.kill()
-    assert [extension["fresh"] for extension in answer["extensions"]] == [True, True]
+    assert builder(kernel).build(sizes=sizes) == ["sized", "sized"]
 
 
 LIBRARY = """
@@ -405,28 +394,32 @@ def test_a_generated_source_goes_by_its_place_in_the_call(
 
 
 @pytest.fixture
-def compilers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Builds that stand-ins for torch's load_inline were asked for; they all fail."""
-    asked: list[str] = []
+def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The log of a compiler that writes a line for every call and always fails."""
+    log = tmp_path / "calls"
+    script = tmp_path / "compiler"
+    script.write_text(
+        f"""#!/bin/sh
+        case "$*" in *" -c "*main.cpp*) ;; *) exec c++ "$@";; esac
+        echo call >> {log}
+        printf 'main.cpp:1: error: as always\\n    1 | source\\n      | ^~~~~~\\n'
+        exit 1
+        """
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("CXX", str(script))
+    return log
 
-    def load_inline(name: str, cpp_sources: list[str], **_: Any) -> None:
-        asked.append(name)
-        os.write(1, b"main.cpp:1: error: as always\n    1 | source\n      | ^~~~~~\n")
-        raise RuntimeError(f"Error building extension '{name}'")
 
-    load_inline.__signature__ = inspect.signature(cpp_extension.load_inline)
-    monkeypatch.setattr(cpp_extension, "load_inline", load_inline)
-    return asked
-
-
-def test_a_failure_is_remembered_until_a_rebuild(compilers: list[str], tmp_path: Path) -> None:
+def test_a_failure_is_remembered_until_a_rebuild(compiler: Path, tmp_path: Path) -> None:
     def build(rebuild: bool) -> int:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cpp_extension, "load_inline", cpp_extension.load_inline)
+            for name in ("load", "load_inline"):
+                patch.setattr(cpp_extension, name, getattr(cpp_extension, name))
             install(bad_kernel("scaled"), None, compile_missing=True, rebuild=rebuild)
-            with pytest.raises(BuildFailed, match="error: as always"):
+            with pytest.raises(RuntimeError, match="error: as always"):
                 cpp_extension.load_inline("fails", f"// {tmp_path}")
-        return len(compilers)
+        return len(compiler.read_text().split())
 
     first = build(rebuild=False)
     assert first > 0
