@@ -4,40 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import TINY, bad_kernel
+from building import CPP, FILE, PATIENCE_S, Builder, load_in_worker
+from command_line import bad_kernel
 from processes import alive, wait_until
 from torch.utils import cpp_extension
 
+from harness import cache
 from harness.build import store
 from harness.build.load_inline import install
-from harness.children import Child, ChildFailed
+from harness.children import ChildFailed
 from harness.records import Status
-
-PATIENCE_S = 120.0
-
-# Header-free and with a binding written by hand, so that it compiles in no time.
-CPP = """
-#include <Python.h>
-static PyObject* value(PyObject*, PyObject*) { return PyLong_FromLong(VALUE); }
-static PyMethodDef methods[] = {{"value", value, METH_NOARGS, ""}, {}};
-static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "quick", "", -1, methods};
-#define CONCAT(a, b) a##b
-#define INIT(name) CONCAT(PyInit_, name)
-PyMODINIT_FUNC INIT(TORCH_EXTENSION_NAME)() { return PyModule_Create(&definition); }
-"""
-FILE = """
-from torch.utils.cpp_extension import load_inline
-CPP = r\"\"\"{source}\"\"\"
-class ModelNew:
-    def __init__(self, *arguments): ...
-print("value", load_inline("quick", CPP, no_implicit_headers=True, {options}).value())
-"""
 
 
 @pytest.fixture
@@ -53,29 +36,6 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-class Builder:
-    """A process that builds one kernel file, and what the file printed."""
-
-    def __init__(self, kernel: Path, log: Path) -> None:
-        self.kernel = kernel
-        self.child = Child("harness.builder", log=log)
-
-    def build(self, **changes: Any) -> list[str]:
-        """The names of the extensions that were compiled, one for every compilation."""
-        asked = {"kernel": str(self.kernel), "problem": str(TINY), "sizes": [{}], "arch": None}
-        asked |= {"rebuild": False, "patience_s": PATIENCE_S} | changes
-        notes: list[str] = []
-        self.answer = self.child.ask("build", PATIENCE_S, on_note=notes.append, **asked)
-        if self.answer["status"]:
-            raise ChildFailed(Status(self.answer["status"]), self.answer["reason"], alive=True)
-        return [note.removeprefix("compiling ") for note in notes if note.startswith("compiling")]
-
-    @property
-    def printed(self) -> list[str]:
-        lines = self.child.log.read_text().splitlines()
-        return [line for line in lines if line.startswith("value")]
-
-
 @pytest.fixture
 def builder(tmp_path: Path) -> Iterator[Callable[[Path], Builder]]:
     builders: list[Builder] = []
@@ -87,14 +47,6 @@ def builder(tmp_path: Path) -> Iterator[Callable[[Path], Builder]]:
     yield start
     for builder in builders:
         builder.child.kill()
-
-
-def load_in_worker(kernel: Path, log: Path) -> None:
-    child = Child("harness.worker", str(kernel), "cpu", None, log=log)
-    try:
-        child.ask("load", PATIENCE_S)
-    finally:
-        child.kill()
 
 
 # once
@@ -288,32 +240,234 @@ def test_an_error_points_to_the_kernels_own_line(
         "extra_cflags=['-I' + {}]",
         "extra_cflags=['-isystem', {}]",
         "extra_cflags=['-DX -I' + {}]",
+        "extra_cflags=['--include-directory=' + {}]",
+        "extra_cflags=['-iprefix', {} + '/', '-iwithprefix', '.']",
+        "extra_cflags=['@' + {} + '/flags.rsp']",
         "extra_cflags=['-include', {} + '/size.h']",
+        "extra_cflags=['-imacros', {} + '/size.h']",
     ],
 )
 def test_a_header_that_changes_is_compiled_anew(
     options: str, tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
 ) -> None:
-    before = "" if "-include" in options else '#include "size.h"'
+    before = "" if "/size.h" in options else '#include "size.h"'
     kernel = write(before, options.format(repr(str(tmp_path))))
+    (tmp_path / "flags.rsp").write_text(f"-I{tmp_path}\n")
     (tmp_path / "size.h").write_text('#include "sub/value.h"\n')
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "value.h").write_text('#include "deep.h"\n')
-    for value in (1, 2):
+    for value, compiled in ((1, ["quick"]), (2, ["quick"]), (1, [])):
         (tmp_path / "sub" / "deep.h").write_text(f"#define VALUE {value}\n")
+        process = builder(kernel)
+        assert process.build() == compiled
+        assert process.printed == [f"value {value}"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '#include /* here */ "size.h"',
+        '#  inc\\\nlude \\\n"size.h"',
+        '#define SIZE "size.h"\n#include SIZE',
+        '#if __has_include("size.h")\n#include "size.h"\n#endif',
+    ],
+)
+def test_a_header_counts_however_it_is_included(
+    line: str, tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write(line, f"extra_include_paths=[{str(tmp_path)!r}]")
+    kernel.write_text(kernel.read_text().replace("\\\n", "\\\n"))
+    for value in (1, 2):
+        (tmp_path / "size.h").write_text(f"#define VALUE {value}\n")
         process = builder(kernel)
         process.build()
         assert process.printed == [f"value {value}"]
 
 
+@pytest.mark.parametrize("folder", ["there", "not yet there"])
+@pytest.mark.parametrize("found", ["size.h", "sub/size.h"])
 def test_a_header_that_was_missing_may_be_added(
+    folder: str,
+    found: str,
+    tmp_path: Path,
+    write: Callable[..., Path],
+    builder: Callable[..., Builder],
+) -> None:
+    place = tmp_path / folder
+    if folder == "there":
+        place.mkdir()
+    kernel = write(f'#include "{found}"', f"extra_include_paths=[{str(place)!r}]")
+    for _ in range(2):
+        with pytest.raises(ChildFailed, match=r"size\.h"):
+            builder(kernel).build()
+    (place / found).parent.mkdir(parents=True, exist_ok=True)
+    (place / found).write_text("#define VALUE 1\n")
+    assert builder(kernel).build() == ["quick"]
+
+
+def test_a_header_that_was_asked_for_may_be_added(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    before = "#if __has_include(<opt.h>)\n#include <opt.h>\n#else\n#define VALUE 1\n#endif"
+    kernel = write(before, f"extra_include_paths=[{str(tmp_path)!r}]")
+    assert builder(kernel).build() == ["quick"]
+    (tmp_path / "opt.h").write_text("#define VALUE 2\n")
+    process = builder(kernel)
+    assert process.build() == ["quick"]
+    assert process.printed == ["value 2"]
+
+
+def test_a_header_that_comes_first_now_counts(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    (second / "size.h").write_text("#define VALUE 1\n")
+    kernel = write('#include "size.h"', f"extra_include_paths={[str(first), str(second)]}")
+    builder(kernel).build()
+    (first / "size.h").write_text("#define VALUE 2\n")
+    process = builder(kernel)
+    process.build()
+    assert process.printed == ["value 2"]
+
+
+def test_a_wrong_header_that_is_mended_is_compiled_anew(
     tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
 ) -> None:
     kernel = write('#include "size.h"', f"extra_include_paths=[{str(tmp_path)!r}]")
-    with pytest.raises(ChildFailed, match=r"size\.h"):
-        builder(kernel).build()
+    (tmp_path / "size.h").write_text('#include "gone.h"\n')
+    for wrong in ('#include "gone.h"\n', "#error no\n"):
+        (tmp_path / "size.h").write_text(wrong)
+        with pytest.raises(ChildFailed):
+            builder(kernel).build()
+    (tmp_path / "size.h").write_text("#define VALUE 3\n")
+    process = builder(kernel)
+    process.build()
+    assert process.printed == ["value 3"]
+
+
+def test_a_static_library_that_changes_is_linked_anew(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write(
+        "int number();\n#define VALUE number()",
+        f"extra_ldflags=['-L{tmp_path}', '-lnumber']",
+    )
+    for value in (1, 2):
+        source = tmp_path / "number.cpp"
+        source.write_text(f"int number() {{ return {value}; }}")
+        subprocess.run(["c++", "-fPIC", "-c", source, "-o", tmp_path / "number.o"], check=True)
+        archive = tmp_path / "libnumber.a"
+        subprocess.run(["ar", "rc", archive, tmp_path / "number.o"], check=True)
+        process = builder(kernel)
+        assert process.build() == ["quick"]
+        assert process.printed == [f"value {value}"]
+
+
+def test_a_worker_says_what_is_no_longer_as_it_was_built(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write('#include "size.h"', f"extra_include_paths=[{str(tmp_path)!r}]")
     (tmp_path / "size.h").write_text("#define VALUE 1\n")
-    assert builder(kernel).build() == ["quick"]
+    builder(kernel).build()
+    (tmp_path / "size.h").write_text("#define VALUE 2\n")
+    with pytest.raises(ChildFailed, match="has changed; run again") as raised:
+        load_in_worker(kernel, tmp_path / "worker")
+    assert raised.value.status is Status.LOAD_FAILED
+
+
+# libraries that are damaged, or that do not load
+
+
+def library_of(kernel: Path) -> Path:
+    """The only library whose build names this test's folder."""
+    (library,) = [
+        path
+        for path in cache.root().glob("*/*.so")
+        if str(kernel.parent) in (path.parent / store.MANIFEST).read_text()
+    ]
+    return library
+
+
+@pytest.mark.parametrize("size", [0, 100, -1])
+def test_a_damaged_library_is_built_anew(
+    size: int, tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write()
+    builder(kernel).build()
+    library = library_of(kernel)
+    content = library.read_bytes()
+    if size < 0:
+        content = content[:-1] + bytes([content[-1] ^ 1])
+    library.write_bytes(content if size < 0 else content[:size])
+    with pytest.raises(ChildFailed, match="damaged") as raised:
+        load_in_worker(kernel, tmp_path / "worker")
+    assert raised.value.status is Status.LOAD_FAILED
+    process = builder(kernel)
+    assert process.build() == ["quick"]
+    assert process.printed == ["value 1"]
+
+
+def test_a_library_that_cannot_be_loaded_today_is_no_failed_build(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    other = tmp_path / "libother.so"
+    (tmp_path / "other.cpp").write_text("int other() { return 4; }")
+    make = ["c++", "-shared", "-fPIC", tmp_path / "other.cpp", "-Wl,-soname,libother.so"]
+    subprocess.run([*make, "-o", other], check=True)
+    kernel = write(
+        "int other();\n#define VALUE other()",
+        f"extra_ldflags=['-L{tmp_path}', '-lother', '-Wl,-rpath,{tmp_path}/run']",
+    )
+    for _ in range(2):
+        process = builder(kernel)
+        with pytest.raises(ChildFailed, match=r"libother\.so: cannot open shared") as raised:
+            process.build()
+        assert raised.value.status is Status.LOAD_FAILED
+        assert process.child.log.read_text().count("== full headers ==") == 0
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "libother.so").write_bytes(other.read_bytes())
+    process = builder(kernel)
+    assert process.build() == []
+    assert process.printed == ["value 4"]
+
+
+def test_a_symbol_that_nobody_defines_is_the_sources_fault(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write("int nobody_defines_this(int);\n#define VALUE nobody_defines_this(1)")
+    process = builder(kernel)
+    with pytest.raises(
+        ChildFailed, match=r"undefined symbol: nobody_defines_this\(int\)"
+    ) as raised:
+        process.build()
+    assert raised.value.status is Status.BUILD_FAILED
+    assert "== full headers ==" in process.child.log.read_text()  # torch may have defined it
+    again = builder(kernel)
+    with pytest.raises(ChildFailed, match="undefined symbol"):
+        again.build()
+    assert "compiling" not in again.child.log.read_text()
+    with pytest.raises(ChildFailed, match="undefined symbol") as raised:
+        load_in_worker(kernel, tmp_path / "worker")
+    assert raised.value.status is Status.BUILD_FAILED
+
+
+# names
+
+
+def test_a_module_has_the_callers_name(tmp_path: Path, builder: Callable[..., Builder]) -> None:
+    kernel = tmp_path / "named.py"
+    source = CPP.replace("TORCH_EXTENSION_NAME", "affine_ext").replace("VALUE", "5")
+    kernel.write_text(
+        "from torch.utils.cpp_extension import load_inline\nclass ModelNew: ...\n"
+        f"module = load_inline('affine_ext', r'''// {tmp_path}\n{source}''',"
+        " no_implicit_headers=True)\nprint('value', module.value())\n"
+    )
+    process = builder(kernel)
+    process.build()
+    assert process.printed == ["value 5"]
+    load_in_worker(kernel, tmp_path / "worker")
 
 
 def test_a_function_that_is_not_there_is_sought_in_functions(
