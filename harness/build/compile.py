@@ -89,9 +89,12 @@ def build(
     """
     start = time.monotonic()
     name = arguments["name"]
-    note(f"waiting for another build of {name}", 2 * COMPILE_TIMEOUT_S)
+
+    def on_wait() -> None:
+        note(f"waiting for another build of {name}", 2 * COMPILE_TIMEOUT_S)
+
     try:
-        with store.building(key) as folder:
+        with store.building(key, on_wait) as folder:
             if not rebuild and not lean_lacks and (artifact := store.find(key)):
                 return artifact  # another process built it while we waited
             located = _located(arguments, file)
@@ -101,13 +104,13 @@ def build(
             if route == "lean":
                 note(f"compiling {name}", COMPILE_TIMEOUT_S)
                 prepared = _leanly(located, folder)
-                _attempt(function, prepared, folder / route, attempts)
+                _attempt(function, arguments, prepared, folder / route, attempts)
                 if attempts.error and not limits.rejected_anyway(attempts.output, located):
                     route, why_full = "full", str(attempts.error)
             if route == "full":
                 note(f"compiling {name} with PyTorch's headers", COMPILE_TIMEOUT_S)
                 _refuse_without_cuda(arguments, why_full)
-                _attempt(function, located, folder / route, attempts)
+                _attempt(function, arguments, located, folder / route, attempts)
             if attempts.error and not diagnostics.is_final(attempts.output):
                 print(attempts.log)
                 raise BuildFailed(attempts.error)
@@ -161,13 +164,17 @@ def _leanly(located: Arguments, folder: Path) -> Arguments:
 
 
 def _attempt(
-    function: Callable[..., Any], arguments: Arguments, folder: Path, attempts: _Attempts
+    function: Callable[..., Any],
+    asked: Arguments,
+    prepared: Arguments,
+    folder: Path,
+    attempts: _Attempts,
 ) -> None:
-    """One build in a folder of its own."""
+    """Build what was asked for, as it was prepared, in a folder of its own."""
     folder.mkdir()
     since = time.time()
-    fresh = {k: list(v) if isinstance(v, list) else v for k, v in arguments.items()}
-    if uses_cuda(arguments):
+    fresh = {k: list(v) if isinstance(v, list) else v for k, v in prepared.items()}
+    if uses_cuda(asked):
         fresh["extra_cuda_cflags"] = [*(fresh.get("extra_cuda_cflags") or []), "-Xptxas", "-v"]
         runtime = toolchain.link_cuda_runtime(folder.parent / "runtime")
         fresh["extra_ldflags"] = [*runtime, *(fresh.get("extra_ldflags") or [])]
@@ -177,12 +184,12 @@ def _attempt(
     except ninja.CompilersFailed as failed:
         attempts.output = str(failed)
         attempts.error = diagnostics.first_error(attempts.output)
-    except (ValueError, RuntimeError, TypeError, AssertionError, LookupError) as raised:
-        # Torch's own complaint, about an argument or an architecture.
-        attempts.error = diagnostics.first_error(str(raised) or type(raised).__name__)
-        attempts.output = f"\nerror: {attempts.error}\n"
+    except OSError:
+        raise
+    except Exception as raised:  # torch's own complaint, before any compiler has run
+        raise BuildFailed(diagnostics.first_error(str(raised) or type(raised).__name__)) from raised
     attempts.log += f"== {folder.name} headers ==\n{attempts.output}\n"
-    attempts.dependencies |= _dependencies(arguments, folder, since)
+    attempts.dependencies |= _dependencies(asked, folder, since)
 
 
 _ADDS_FOLDERS = re.compile(r"-I|-i|@|include|-Xcompiler|options-file|-optf|-B|sysroot")

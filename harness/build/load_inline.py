@@ -17,6 +17,7 @@ import importlib.machinery
 import importlib.util
 import inspect
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -218,11 +219,23 @@ class _NotLoaded(ModuleType):
         return function
 
 
+_imported: dict[tuple[str, Path], ModuleType] = {}
+
+
 def import_library(name: str, library: Path) -> ModuleType:
-    """Load a built extension under the name that it was built for."""
-    loader = importlib.machinery.ExtensionFileLoader(name, str(library))
-    spec = importlib.util.spec_from_file_location(name, library, loader=loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    """Load a built extension under the name that it was built for, once in a process.
+
+    Python would fill the second of two modules of one name with what is in the first, were that
+    loaded again. Another module of that name, perhaps a library's, stays what `import` gives.
+    """
+    if (name, library) not in _imported:
+        loader = importlib.machinery.ExtensionFileLoader(name, str(library))
+        spec = importlib.util.spec_from_file_location(name, library, loader=loader)
+        assert spec is not None
+        other = sys.modules.get(name)
+        module = importlib.util.module_from_spec(spec)
+        loader.exec_module(module)
+        if other is not None:
+            sys.modules[name] = other
+        _imported[name, library] = module
+    return _imported[name, library]

@@ -23,7 +23,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -72,7 +72,7 @@ class Manifest:
     @classmethod
     def parse(cls, text: str) -> Manifest:
         """Raises ValueError or TypeError for what is no manifest of this version."""
-        fields = json.loads(text)
+        fields = dict(json.loads(text))
         if fields.get("failed") is not None:
             fields["failed"] = Diagnostic(**fields["failed"])
         fields["resources"] = [Resources(**taken) for taken in fields.get("resources", [])]
@@ -144,15 +144,20 @@ def _sha256(path: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def building(key: str) -> Iterator[Path]:
+def building(key: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[Path]:
     """A private folder to build in, under a lock that only one process at a time holds.
 
-    The lock is the operating system's: it ends with its holder, however that ends. Ask `find`
-    again once inside, since another process may have built the same while this one waited.
+    on_wait: called if another process holds it. The lock is the operating system's: it ends with
+    its holder, however that ends. Ask `find` again once inside, since another process may have
+    built the same while this one waited.
     """
     lock = FileLock(cache.make_folder("locks") / key)
     with contextlib.suppress(OSError, NotImplementedError):  # a file system without locks
-        lock.acquire()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            on_wait()
+            lock.acquire()
     try:
         folder = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=cache.make_folder("building")))
         try:
