@@ -65,12 +65,14 @@ def collect(
     may have been read before: it makes the build good for once only.
     """
     files: dict[str, str | None] = {}
-    texts = [(text, place) for text, place in sources.items()]
+    texts = list(sources.items())
+    workplace = f"{folder.resolve().parent}/"
 
     def add(path: Path, *, is_text: bool = True) -> str:
         """Keep a file, if it is of those that count; return its text if it has not been seen."""
-        name = os.path.normpath(path)
-        if name in files or _is_left_out(name, folder):
+        # Links are followed when the file is looked at, but not through the build's own folder.
+        name = str(path) if path.is_absolute() else os.path.realpath(folder / path)
+        if name in files or _is_left_out(name, workplace):
             return ""
         content = files[name] = _content(Path(name))
         if content is None or not is_text:
@@ -85,7 +87,7 @@ def collect(
     for path in _read_by_compilers(folder):
         add(path)
     for path in _read_by_linker(folder):
-        if not _SYSTEMS_LIBRARIES.match(os.path.realpath(path)):
+        if not _SYSTEMS_LIBRARIES.match(os.path.realpath(folder / path)):
             add(path, is_text=False)
     words = list(flags)
     while words:
@@ -109,25 +111,23 @@ def _names(text: str) -> set[str]:
     return {name for line in _NAMING_LINE.findall(joined) for name in _NAME.findall(line)}
 
 
-def _is_left_out(name: str, folder: Path) -> bool:
-    real = os.path.realpath(name)
-    return (
-        bool(_COMPILERS_OWN.search(real))
-        or Path(real).is_relative_to(folder.resolve().parent)
-        or any(Path(real).is_relative_to(place) for place in _left_out())
-    )
+def _is_left_out(name: str, *more: str) -> bool:
+    """Does a file or folder belong to what the key names, or lie in one of those folders?"""
+    real = f"{os.path.realpath(name)}/"
+    return real.startswith((*_left_out(), *more)) or bool(_COMPILERS_OWN.search(real))
 
 
 @functools.cache
-def _left_out() -> list[Path]:
+def _left_out() -> tuple[str, ...]:
+    """Folders, with a slash at the end."""
     import torch
 
     places = [Path(torch.__file__).parent, lean.INCLUDE]
     places += [Path(sysconfig.get_path(name)) for name in ("include", "platinclude")]
     if home := os.environ.get("CUDA_HOME"):
         places.append(Path(home))
-    # A distribution's own CUDA lies among all that is the system's.
-    return [real for place in places if (real := place.resolve()) not in (Path("/usr"), Path("/"))]
+    reals = {f"{place.resolve()}/" for place in places}
+    return tuple(reals - {"/usr/", "//"})  # where a distribution's CUDA lies, lies all else
 
 
 def _read_by_compilers(folder: Path) -> Iterator[Path]:
@@ -136,7 +136,7 @@ def _read_by_compilers(folder: Path) -> Iterator[Path]:
         text = depfile.read_text(errors="surrogateescape").replace("\\\n", " ")
         listed = text.partition(": ")[2]
         for word in re.findall(r"(?:\\.|\S)+", listed):
-            yield folder / re.sub(r"\\(.)", r"\1", word).replace("$$", "$")
+            yield Path(re.sub(r"\\(.)", r"\1", word).replace("$$", "$"))
 
 
 def _read_by_linker(folder: Path) -> Iterator[Path]:
@@ -144,7 +144,7 @@ def _read_by_linker(folder: Path) -> Iterator[Path]:
     for trace in folder.glob("*.trace"):
         for line in trace.read_text(errors="surrogateescape").splitlines():
             bracketed = re.fullmatch(r"-l\S+ \((.+)\)", line.strip())
-            yield folder / (bracketed[1] if bracketed else line.strip())
+            yield Path(bracketed[1] if bracketed else line.strip())
 
 
 def search_folders(command: str, folder: Path) -> list[Path]:
@@ -165,11 +165,4 @@ def search_folders(command: str, folder: Path) -> list[Path]:
     places = re.findall(r"^ignoring nonexistent directory \"(.+)\"$", said, re.MULTILINE)
     for listed in re.findall(r"^#include .* search starts here:\n((?: .+\n)*)", said, re.MULTILINE):
         places += [line.strip() for line in listed.splitlines()]
-    found = dict.fromkeys(folder / place for place in places)
-    left_out = [str(place) for place in _left_out()]
-    return [
-        place
-        for place in found
-        if not _COMPILERS_OWN.search(f"{os.path.realpath(place)}/")
-        and not any(Path(os.path.realpath(place)).is_relative_to(other) for other in left_out)
-    ]
+    return [p for p in dict.fromkeys(folder / p for p in places) if not _is_left_out(str(p))]

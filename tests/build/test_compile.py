@@ -81,6 +81,28 @@ def test_lean_cuda_needs_no_cuda_in_torch(
 
 
 @nvcc
+@pytest.mark.parametrize(
+    "flags", [{}, {"extra_include_paths": 1}, {"extra_cuda_cflags": 1}], ids=" ".join
+)
+def test_headers_of_cuda_sources_count(
+    flags: dict[str, Any], fresh: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = tmp_path / "include" / "scale.h"
+    header.parent.mkdir()
+    options: dict[str, Any] = {flag: [f"-isystem={header.parent}"] for flag in flags}
+    if "extra_include_paths" in flags:
+        options["extra_include_paths"] = [str(header.parent)]
+    if not flags:
+        monkeypatch.setenv("CPATH", str(header.parent))
+    uses = fresh("9.0a")
+    cuda = "#include <scale.h>\n__global__ void k(float* x) { *x *= SCALE; }\nvoid f() {}"
+    for content in ("#define SCALE 2\n", "#define SCALE 3\n", "#define SCALE 2\n"):
+        header.write_text(content)
+        cpp_extension.load_inline("scaling", "void f();", cuda, functions=["f"], **options)
+    assert [use.fresh for use in uses] == [True, True, False]
+
+
+@nvcc
 @without_cuda
 def test_what_was_built_for_cuda_is_not_run_without_it(fresh: Install) -> None:
     fresh("9.0a")

@@ -55,6 +55,21 @@ def test_relative_paths_are_the_builds(folder: Path, tmp_path: Path) -> None:
     assert collect(folder) == {str(tmp_path / "up.h"): hashed("up")}
 
 
+def test_links_are_looked_through_each_time(folder: Path, tmp_path: Path) -> None:
+    for version in ("v1", "v2"):
+        (tmp_path / version / "include").mkdir(parents=True)
+        (tmp_path / version / "size.h").write_text(version)
+    link = tmp_path / "current"
+    link.symlink_to(tmp_path / "v1" / "include")
+    header = f"{link}/../size.h"
+    (folder / "main.o.d").write_text(f"main.o: {header}\n")
+    files = collect(folder)
+    assert files == {header: hashed("v1")}
+    link.unlink()
+    link.symlink_to(tmp_path / "v2" / "include")
+    assert not dependencies.unchanged(files)
+
+
 def test_what_the_key_names_is_left_out(folder: Path) -> None:
     header = Path(torch.__file__).parent / "include" / "torch" / "extension.h"
     assert header.is_file()
