@@ -112,6 +112,8 @@ class _StandIn:
         self._compile_missing = compile_missing
         self._rebuild = rebuild
         self._timeout_s = timeout_s
+        self._asked: set[str] = set()
+        """Keys that need no other rebuild in this process."""
 
     def call(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> ModuleType | str:
         bound = inspect.signature(original).bind(*args, **kwargs)
@@ -139,9 +141,11 @@ class _StandIn:
         if not self._compile_missing:
             artifact = self._built_before(key, arguments)
             return artifact, False, _load(artifact, arguments)
-        found = None if self._rebuild else self._find(key, arguments)
+        rebuild = self._rebuild and key not in self._asked
+        self._asked.add(key)
+        found = None if rebuild else self._find(key, arguments)
         build = functools.partial(compile.build, original, arguments, key, self._file)
-        artifact = found or build(rebuild=self._rebuild)
+        artifact = found or build(rebuild=rebuild)
         try:
             return artifact, found is None, self._loaded(artifact, arguments)
         except (ImportError, OSError) as error:

@@ -75,7 +75,7 @@ def _rewritten(script: str, folder: Path) -> str:
     # Ninja would take the lists for itself.
     script = re.sub(r"^ *(?:depfile|deps) = .*\n", "", script, flags=re.MULTILINE)
     script = script.replace("-MMD -MF $out.d", "-MD -MF $out.d")  # the system's headers as well
-    script = re.sub(r"= \$nvcc(?: -MD -MF \$out\.d)? ", "= $nvcc -MD -MF $out.d ", script)
+    script = re.sub(r"= \$nvcc .*(?=\$cuda_cflags)", "= $nvcc -MD -MF $out.d ", script)
     return re.sub(
         r"= (\$cxx \$in \$ldflags -o \$out)$",
         r"= \1 -Wl,--trace > $out.trace",

@@ -187,9 +187,11 @@ def test_after_a_build_that_was_killed_the_next_one_works(
     os.close(end)
     pipe.unlink()
     pipe.write_text("#define VALUE 2\n")
+    assert list((cache.root() / "building").iterdir())
     process = builder(kernel)
     assert process.build() == ["quick"]
     assert process.printed == ["value 2"]
+    assert not list((cache.root() / "building").iterdir())
 
 
 def test_killing_a_build_kills_its_compiler(
@@ -221,14 +223,17 @@ def readers_of(path: Path) -> list[int]:
 # failures
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
 def test_an_error_points_to_the_kernels_own_line(
-    write: Callable[..., Path], builder: Callable[..., Builder]
+    encoding: str, write: Callable[..., Path], builder: Callable[..., Builder]
 ) -> None:
     kernel = write("int one() { return 1 }")
+    text = f"# coding: {encoding}\nUNIT = 'µ'\n{kernel.read_text()}"
+    kernel.write_text(text, encoding=encoding)
     with pytest.raises(ChildFailed, match="error: expected") as raised:
         builder(kernel).build()
     assert raised.value.status is Status.BUILD_FAILED
-    lines = kernel.read_text().splitlines()
+    lines = text.splitlines()
     at = lines.index("int one() { return 1 }") + 1
     assert f"{kernel.name}:{at}:" in raised.value.reason
 
@@ -513,6 +518,8 @@ def test_a_source_that_holds_the_sizes_is_built_for_each(
     kernel.write_text(BY_SIZE.format(source=f"\n// {tmp_path}\n{CPP}"))
     sizes = [{"out_features": 3}, {"out_features": 5}]
     assert builder(kernel).build(sizes=sizes) == ["sized", "sized"]
+    assert builder(kernel).build(sizes=sizes) == []
+    assert builder(kernel).build(sizes=2 * sizes, rebuild=True) == ["sized", "sized"]
 
 
 LIBRARY = """
