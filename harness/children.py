@@ -30,9 +30,6 @@ _context.set_forkserver_preload(["harness.preload"])
 _PACKAGES = Path(__file__).resolve().parent.parent
 _starting = threading.Lock()
 
-_parent: Connection | None = None
-"""In a child: whom it answers."""
-
 
 class ChildFailed(Exception):
     """A request that got no good answer: the status it means, and why in one sentence."""
@@ -46,12 +43,6 @@ class ChildFailed(Exception):
         self.lost = lost
         """It went down with the server that all children are forked from, through no fault of
         its own that is known: worth another try."""
-
-
-def note(text: str, patience_s: float) -> None:
-    """Tell the parent, in the midst of a request, what is being done and how long it may take."""
-    if _parent is not None:
-        _parent.send_bytes(json.dumps({"note": text, "patience_s": patience_s}).encode())
 
 
 class Child:
