@@ -10,45 +10,88 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from harness.build import store
 from harness.build.compile import BuildFailed
-from harness.build.load_inline import install
+from harness.build.load_inline import Use, fallback, install
 from harness.catalog import syntax
 from harness.catalog.load import load_module
-from harness.records import HarnessError, Status
-from harness.serve import Handler, RequestFailed, failure
+from harness.records import Build, HarnessError, Status
+from harness.serve import Handler, RequestFailed, failure, note
 
 
 def build(
-    kernel: str, problem: str, sizes: Sequence[Mapping[str, Any]], arch: str | None, rebuild: bool
+    kernel: str,
+    problem: str,
+    sizes: Sequence[Mapping[str, Any]],
+    arch: str | None,
+    rebuild: bool,
+    patience_s: float,
 ) -> dict[str, Any]:
     """CHILD: build every extension that a kernel file asks for.
 
-    Importing the file builds what it makes at import; if a function of it calls load_inline,
+    Importing the file builds what it makes at import; if a function of it builds something,
     ModelNew is constructed as well, once for each of the sizes: its sources may hold them.
-    Returns the wall seconds and, per extension, its manifest and whether it is fresh; or the
-    diagnostic of what failed.
+    patience_s: what importing the file and each construction may take, compilers not counted.
+    Returns a Build as a dict, without its log. Raises RequestFailed where no compiler is to blame.
     """
     start = time.monotonic()
+    file = Path(kernel)
     try:
-        uses = install(Path(kernel), arch, compile_missing=True, rebuild=rebuild)
-        module = load_module(Path(kernel))
-        if not uses or _loads_in_functions(Path(kernel)):
-            _construct_for_each(module, Path(problem), sizes)
-    except BuildFailed as error:
-        return {"failed": asdict(error.diagnostic)}
+        store.sweep()
+        uses = install(file, arch, compile_missing=True, rebuild=rebuild, timeout_s=patience_s)
+        note(f"importing {file.name}", patience_s)
+        module = load_module(file)
+        if not uses or _builds_in_functions(file):
+            _construct_for_each(module, Path(problem), sizes, uses, patience_s)
     except HarnessError as error:
         raise RequestFailed(Status.BUILD_FAILED, str(error)) from error
     except Exception as error:
-        raise failure(error, Status.LOAD_FAILED, kernel) from error
-    first_uses = {use.manifest.module: use for use in reversed(uses)}
-    return {
-        "seconds": time.monotonic() - start,
-        "extensions": [{"fresh": u.fresh} | asdict(u.manifest) for u in first_uses.values()],
-    }
+        if (failed := _build_failure(error)) is None:
+            raise failure(error, Status.LOAD_FAILED, kernel) from error
+        return asdict(
+            Build(
+                time.monotonic() - start,
+                Status.BUILD_FAILED,
+                str(failed.diagnostic),
+                failed.diagnostic,
+            )
+        )
+    return asdict(_record(uses, time.monotonic() - start))
+
+
+def _record(uses: Sequence[Use], seconds: float) -> Build:
+    """How a file's extensions came to be, each counted once."""
+    first_uses: dict[Path, Use] = {}
+    for use in uses:
+        if use.artifact:
+            first_uses.setdefault(use.artifact.folder, use)
+    built = [(use, use.artifact.manifest) for use in first_uses.values() if use.artifact]
+    routes = [manifest.route if use.fresh else "cached" for use, manifest in built]
+    missing = fallback(uses)
+    diagnostics = [use.diagnostic for use in uses if use.diagnostic] if missing else []
+    return Build(
+        seconds=seconds,
+        diagnostic=diagnostics[-1] if diagnostics else None,
+        route=next((route for route in ("full", "lean", "cached") if route in routes), None),
+        why_full="; ".join(manifest.why_full for _, manifest in built if manifest.why_full),
+        fallback=missing,
+        resources=tuple(resource for _, manifest in built for resource in manifest.resources),
+    )
+
+
+def _build_failure(error: BaseException | None) -> BuildFailed | None:
+    """The failed build behind an error, which the file may have raised anew as one of its own."""
+    while error is not None and not isinstance(error, BuildFailed):
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return error
 
 
 def _construct_for_each(
-    module: ModuleType, problem: Path, sizes: Sequence[Mapping[str, Any]]
+    module: ModuleType,
+    problem: Path,
+    sizes: Sequence[Mapping[str, Any]],
+    uses: list[Use],
+    patience_s: float,
 ) -> None:
     """Make ModelNew for every size. Raises the first error if it cannot be made for any.
 
@@ -56,20 +99,31 @@ def _construct_for_each(
     """
     errors = []
     for axes in sizes:
+        before = len(uses)
         try:
+            note("constructing ModelNew", patience_s)
             module.ModelNew(*load_module(problem, axes).get_init_inputs())
         except Exception as error:
             errors.append(error)
+            # The file did not go on without these.
+            uses[before:] = [use for use in uses[before:] if not use.failure]
     if errors and len(errors) == len(sizes):
         raise errors[0]
 
 
-def _loads_in_functions(file: Path) -> bool:
+def _builds_in_functions(file: Path) -> bool:
     return any(
-        syntax.load_inline_calls(function)
+        syntax.load_inline_calls(function) or _calls_load(function)
         for function in ast.walk(syntax.parse(file))
         if isinstance(function, ast.FunctionDef | ast.Lambda)
     )
+
+
+def _calls_load(tree: ast.AST) -> bool:
+    """Is there a call of something named as torch's `load` of extensions may be?"""
+    names = ("load", "cpp_extension.load")
+    called = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return any(name == names[0] or name.endswith(names[1]) for name in called)
 
 
 def make_handlers() -> Mapping[str, Handler]:

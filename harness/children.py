@@ -30,6 +30,9 @@ _context.set_forkserver_preload(["harness.preload"])
 _PACKAGES = Path(__file__).resolve().parent.parent
 _starting = threading.Lock()
 
+_parent: Connection | None = None
+"""In a child: whom it answers."""
+
 
 class ChildFailed(Exception):
     """A request that got no good answer: the status it means, and why in one sentence."""
@@ -43,6 +46,12 @@ class ChildFailed(Exception):
         self.lost = lost
         """It went down with the server that all children are forked from, through no fault of
         its own that is known: worth another try."""
+
+
+def note(text: str, patience_s: float) -> None:
+    """Tell the parent, in the midst of a request, what is being done and how long it may take."""
+    if _parent is not None:
+        _parent.send_bytes(json.dumps({"note": text, "patience_s": patience_s}).encode())
 
 
 class Child:
@@ -79,12 +88,13 @@ class Child:
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
         message = json.dumps({"request": request, "arguments": arguments}).encode()
         deadline = time.monotonic() + timeout_s
+        doing = ""
         try:
             self._conn.send_bytes(message)
-            while "note" in (reply := self._receive(request, deadline, timeout_s)):
+            while "note" in (reply := self._receive(request, deadline, timeout_s, doing)):
                 if on_note:
-                    on_note(str(reply["note"]))
-                    timeout_s = float(reply["patience_s"])
+                    doing, timeout_s = str(reply["note"]), float(reply["patience_s"])
+                    on_note(doing)
                     deadline = time.monotonic() + timeout_s
         except (EOFError, OSError, ValueError):
             raise self._died(request) from None
@@ -94,12 +104,15 @@ class Child:
             raise ChildFailed(Status(reply["failed"]), reply["reason"], not reply["poisoned"])
         return reply["answer"]
 
-    def _receive(self, request: str, deadline: float, timeout_s: float) -> dict[str, Any]:
+    def _receive(
+        self, request: str, deadline: float, timeout_s: float, doing: str
+    ) -> dict[str, Any]:
         patience_s = max(0.0, deadline - time.monotonic())
         ready = wait([self._conn, self._process.sentinel], patience_s)
         if not ready:
             self.kill()
             reason = f"no answer to {request!r} within {timeout_s:g} s"
+            reason += f" of {doing}" if doing else ""
             raise ChildFailed(Status.TIMED_OUT, reason, False)
         # A dead child's pipe may stay open: whatever it forked has it too.
         if self._conn not in ready and not self._conn.poll(0):

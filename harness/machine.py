@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from typing import Any
 
-from harness import scratch
+from harness import cache, scratch
 from harness.build import toolchain
 from harness.children import Child, ChildFailed
 from harness.records import HarnessError, Machine
@@ -21,6 +22,8 @@ def probe(device: str) -> Machine:
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device):
         raise HarnessError(f"There is no device {device!r}. Choose auto, cuda, cuda:N or cpu.")
+    if complaint := cache.prepare():
+        print(complaint, file=sys.stderr)
     toolchain.prepare_environment()
     facts = _ask_torch(device)
     if "device_count" in facts:

@@ -25,7 +25,7 @@ WRONG = RIGHT | {"status": "WRONG_VALUES", "reason": "own inputs: off"}
 NON_FINITE = RIGHT | {"status": "NON_FINITE", "reason": "NaN inputs: lost", "error_rel": None}
 
 ANSWERS: Mapping[str, Answer] = {
-    "build": {"seconds": 1.0, "extensions": []},
+    "build": {"seconds": 1.0},
     "prepare": {"trials": ["own", "NaN"], "timed": [0]},
     "start_baseline": 1000.0,
     "compare": RIGHT,

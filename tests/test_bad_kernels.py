@@ -10,10 +10,8 @@ import pytest
 from command_line import BAD_KERNELS, Run, bad_kernel, call_tiny
 
 from harness.records import TIMED, Status
-from harness.run import ask_builder
 
 KERNELS = sorted(path.stem for path in BAD_KERNELS.glob("*.py"))
-HANGS_IN_BUILD = "import_hangs"
 
 
 def promised(kernel: str) -> str:
@@ -23,17 +21,14 @@ def promised(kernel: str) -> str:
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One run of them all, but for the one that only the long deadline of a build ends."""
-    kernels = [bad_kernel(name) for name in KERNELS if name != HANGS_IN_BUILD]
+    """One run of them all."""
+    kernels = [bad_kernel(name) for name in KERNELS]
     return call_tiny(kernels, "--timeout", 5, out=tmp_path_factory.mktemp("together"))
 
 
 @pytest.fixture(scope="module")
-def rows(together: Run, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ask_builder, "BUILD_TIMEOUT_S", 3.0)
-        apart = call_tiny([bad_kernel(HANGS_IN_BUILD)], out=tmp_path_factory.mktemp("apart"))
-    return pd.concat([together.rows, apart.rows]).set_index("kernel")
+def rows(together: Run) -> pd.DataFrame:
+    return together.rows.set_index("kernel")
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -49,7 +44,7 @@ def test_every_status_but_one_has_its_file() -> None:
 
 
 def test_one_row_each_whatever_the_others_do(together: Run) -> None:
-    assert list(together.rows["kernel"]) == [k for k in KERNELS if k != HANGS_IN_BUILD]
+    assert list(together.rows["kernel"]) == KERNELS
 
 
 def test_only_believed_outputs_have_a_time(together: Run) -> None:
@@ -78,7 +73,7 @@ def test_the_exit_code_is_1(together: Run) -> None:
         ("undefined_symbol", "undefined symbol"),
         ("import_raises", "RuntimeError (import_raises.py:6): not on this machine"),
         ("import_exits", "not on this machine"),
-        ("import_hangs", "'build' within 3 s"),
+        ("import_hangs", "'build' within 5 s of importing"),
         ("constructor_differs", "tile_size"),
         ("built_in_forward", "was not built ahead of time"),
         ("forward_raises", 'ValueError (forward_raises.py:12): tile "3", [bold]row[/] 7;'),

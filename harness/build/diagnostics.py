@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.records import Diagnostic, Resources
@@ -91,6 +92,13 @@ def missing_include(error: str) -> str:
     """The header whose absence explains a diagnostic about an unknown name, or an empty string."""
     name = unknown_name(error)
     return next((h for h, names in _HOMES.items() if name and re.fullmatch(names, name)), "")
+
+
+def unresolved(error: str, library: Path) -> Diagnostic | None:
+    """What the loader says of a symbol that a library itself needs and nobody defines; None if its
+    error is another, such as a symbol that some other library needs."""
+    match = re.match(rf"{re.escape(str(library))}: undefined symbol: (\w+)", error)
+    return Diagnostic(f"error: undefined symbol: {_demangled([match[1]])[0]}") if match else None
 
 
 def is_final(log: str) -> bool:

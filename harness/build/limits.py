@@ -96,7 +96,7 @@ def _lines_before(error: Diagnostic, count: int, arguments: Mapping[str, Any]) -
         if argument := re.fullmatch(r"(cpp_sources|cuda_sources)\[(\d+)\]", error.place):
             text = arguments[argument[1]][int(argument[2])].partition("\n")[2]  # less its #line
         else:
-            text = Path(error.place).read_text(encoding="utf-8")
+            text = Path(error.place).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return "UNKNOWN"
     return "\n".join(text.splitlines()[max(0, end - count) : end])

@@ -1,28 +1,36 @@
 """The store of built extensions: one folder per artifact, named by a hash of all that made it.
 
-    <root>/<key>/manifest.json   what was built, how, in how long; or why it cannot be built
-    <root>/<key>/<module>.so     the extension, absent where the build failed
-    <root>/<key>/build.log       commands and compiler output
-    <root>/building/<key>/       a build under way, moved to its place when it is done
-    <root>/locks/<key>           held by the process that builds
-    <root>/toolkit/, logs/       small things of other modules, kept
+    <root>/<key>-<state>/manifest.json   what was built, how, in how long; or why it cannot be
+    <root>/<key>-<state>/<name>.so       the extension, absent where the build failed
+    <root>/<key>-<state>/build.log       commands and compiler output
+    <root>/building/<key>.<random>/      a build under way, moved to its place when it is done
+    <root>/locks/<key>                   held by the process that builds
+    <root>/logs/                         of the command `build`, kept
 
-A folder in its place is complete, whatever was killed when: it got there by one rename.
+A key says what was asked for; a state, which content the files that took part had. When a header
+changes, its extension is built anew beside the old one, which serves again if the header changes
+back, or another process that sees it otherwise. A folder in its place is complete, whatever was
+killed when: it got there by one rename, its content on disk before. The lock only saves work: on a
+file system that has none, two processes may build the same, and the rename decides.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from harness import cache
+from harness.build import dependencies
 from harness.records import Diagnostic, Resources
 
 MANIFEST = "manifest.json"
@@ -31,8 +39,11 @@ LOG = "build.log"
 LIMIT_BYTES = 2 << 30
 """The store forgets what was unused longest when it grows beyond this."""
 
-_SAFE_S = 3600.0
+SAFE_S = 3600.0
 """What was used this recently stays: another process may be about to load it."""
+
+ABANDONED_S = 24 * 3600.0
+"""A build this old is over, where no lock can tell."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +51,7 @@ class Manifest:
     """What is known of one artifact."""
 
     name: str
-    """The name in the caller's load_inline."""
-    module: str
-    """The Python module's name, and the stem of its file."""
+    """The name in the caller's load_inline: the Python module's, and the stem of its file."""
     seconds: float
     """Wall time of the build."""
     route: str
@@ -55,82 +64,149 @@ class Manifest:
     resources: list[Resources] = field(default_factory=list)
     """Of every CUDA kernel."""
     arch: str | None = None
+    dependencies: dict[str, str | None] = field(default_factory=dict)
+    """See `dependencies.collect`."""
+    library_sha256: str | None = None
+    """Of the extension's content; None where the build failed."""
 
     @classmethod
     def parse(cls, text: str) -> Manifest:
         """Raises ValueError or TypeError for what is no manifest of this version."""
-        fields = json.loads(text)
+        fields = dict(json.loads(text))
         if fields.get("failed") is not None:
             fields["failed"] = Diagnostic(**fields["failed"])
         fields["resources"] = [Resources(**taken) for taken in fields.get("resources", [])]
         return cls(**fields)
 
 
-def find(key: str) -> Manifest | None:
-    """The artifact's manifest, marked as used now; None if there is no such artifact."""
-    path = cache.root() / key / MANIFEST
-    try:
-        manifest = Manifest.parse(path.read_text())
+@dataclass(frozen=True)
+class Artifact:
+    """A finished build in its place."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def library(self) -> Path:
+        """The extension's file."""
+        return self.folder / f"{self.manifest.name}.so"
+
+    def log(self) -> str:
+        """The commands and the compilers' output."""
+        try:
+            return (self.folder / LOG).read_text(errors="replace")
+        except OSError:
+            return ""
+
+    def forget(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def find(key: str) -> Artifact | None:
+    """The artifact of a key as the files it was built from are now, marked as used now.
+
+    None if there is no such artifact. One whose library is damaged is removed.
+    """
+    for artifact in _artifacts(f"{key}-*"):
+        manifest = artifact.manifest
+        if not dependencies.unchanged(manifest.dependencies):
+            continue
+        if not manifest.failed and manifest.library_sha256 != _sha256(artifact.library):
+            artifact.forget()
+            continue
         with contextlib.suppress(OSError):  # a store shared for reading only
-            os.utime(path)
-    except (FileNotFoundError, NotADirectoryError):
+            os.utime(artifact.folder / MANIFEST)
+        return artifact
+    return None
+
+
+def knows(key: str) -> bool:
+    """Is there an artifact of this key, whatever state it and its files are in?"""
+    return any(cache.root().glob(f"{key}-*/{MANIFEST}"))
+
+
+def _artifacts(pattern: str) -> Iterator[Artifact]:
+    for path in cache.root().glob(f"{pattern}/{MANIFEST}"):
+        try:
+            yield Artifact(path.parent, Manifest.parse(path.read_text()))
+        except OSError:
+            continue  # removed by another process meanwhile
+        except (ValueError, TypeError):
+            # Damaged, or of another version of this tool: the key covers sources, not this format.
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
         return None
-    except (ValueError, TypeError):
-        # Written by another version of this tool; the key covers sources, not this format.
-        shutil.rmtree(path.parent, ignore_errors=True)
-        return None
-    return manifest if manifest.failed or library(key, manifest).exists() else None
 
 
 @contextlib.contextmanager
-def building(key: str) -> Iterator[Path]:
+def building(key: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[Path]:
     """A private folder to build in, under a lock that only one process at a time holds.
 
-    The lock is the operating system's: it ends with its holder, however that ends. Ask `find`
-    again once inside, since another process may have built the same while this one waited.
+    on_wait: called if another process holds it. The lock is the operating system's: it ends with
+    its holder, however that ends. Ask `find` again once inside, since another process may have
+    built the same while this one waited.
     """
-    with (cache.make_folder("locks") / key).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        folder = cache.root() / "building" / key
-        shutil.rmtree(folder, ignore_errors=True)  # of a build that was killed
-        folder.mkdir(parents=True)
+    lock = FileLock(cache.make_folder("locks") / key)
+    with contextlib.suppress(OSError, NotImplementedError):  # a file system without locks
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            on_wait()
+            lock.acquire()
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=cache.make_folder("building")))
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        lock.release()
 
 
-def put(key: str, manifest: Manifest, library: Path | None, output: str) -> None:
-    """Move a finished build to its place; call while inside `building(key)`."""
-    done = cache.root() / "building" / key / "done"
+def put(folder: Path, key: str, manifest: Manifest, library: Path | None, output: str) -> Artifact:
+    """Move a finished build to its place; call with the folder of `building(key)`."""
+    done = folder / "done"
     done.mkdir()
     if library is not None:
-        library.rename(done / f"{manifest.module}.so")
-    (done / LOG).write_text(output)
+        manifest = replace(manifest, library_sha256=_sha256(library))
+        library.rename(done / f"{manifest.name}.so")
+    (done / LOG).write_text(output, errors="replace")
     (done / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n")
-    # What a rebuild replaces goes aside first: another process misses it for an instant at most.
-    with contextlib.suppress(FileNotFoundError):
-        (cache.root() / key).rename(done.with_name("replaced"))
-    done.rename(cache.root() / key)
+    for path in [*done.iterdir(), done]:
+        _to_disk(path)
+    state = json.dumps(manifest.dependencies, sort_keys=True)
+    place = cache.root() / f"{key}-{hashlib.sha256(state.encode()).hexdigest()[:16]}"
+    _replace(done, place, aside=folder / "replaced")
+    _to_disk(cache.root())
     _trim()
+    return Artifact(place, manifest)
 
 
-def library(key: str, manifest: Manifest) -> Path:
-    """The extension's file."""
-    return cache.root() / key / f"{manifest.module}.so"
+def _replace(done: Path, place: Path, aside: Path) -> None:
+    """Rename a folder to its place, whatever is there; others miss it for an instant at most."""
+    for attempt in range(10):
+        with contextlib.suppress(FileNotFoundError):
+            place.rename(aside.with_name(f"{aside.name}-{attempt}"))
+        try:
+            done.rename(place)
+            return
+        except OSError:
+            # Without locks, another process may have put its own there since.
+            if attempt == 9 or not place.exists():
+                raise
 
 
-def log(key: str) -> str:
-    """The commands and the compilers' output of a build."""
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        return (cache.root() / key / LOG).read_text()
-    except OSError:
-        return ""
-
-
-def forget(key: str) -> None:
-    """Remove one artifact."""
-    shutil.rmtree(cache.root() / key, ignore_errors=True)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True)
@@ -146,39 +222,43 @@ class Entry:
 
 def entries() -> list[Entry]:
     """All artifacts, the most recently used first."""
-    found = []
-    for path in cache.root().glob(f"*/{MANIFEST}"):
-        try:
-            used = path.stat().st_mtime
-            manifest = Manifest.parse(path.read_text())
-            size = sum(file.stat().st_size for file in path.parent.iterdir())
-        except (OSError, ValueError, TypeError):
-            continue  # removed by another process meanwhile, or of another version
-        found.append(Entry(path.parent.name, manifest, size, used))
-    return sorted(found, key=lambda entry: -entry.used)
+    known = []
+    for artifact in _artifacts("*"):
+        with contextlib.suppress(OSError):  # removed by another process meanwhile
+            used = (artifact.folder / MANIFEST).stat().st_mtime
+            size = sum(file.stat().st_size for file in artifact.folder.iterdir())
+            known.append(Entry(artifact.folder.name, artifact.manifest, size, used))
+    return sorted(known, key=lambda entry: -entry.used)
 
 
 def clear() -> int:
     """Remove every artifact, but no build under way; return how many bytes that freed."""
     freed = sum(entry.size_bytes for entry in entries())
-    for path in cache.root().glob(f"*/{MANIFEST}"):  # also what another version of this tool made
-        forget(path.parent.name)
-    _sweep()
+    for path in cache.root().glob(f"*/{MANIFEST}"):
+        shutil.rmtree(path.parent, ignore_errors=True)
+    sweep()
     return freed
 
 
-def _sweep() -> None:
+def sweep() -> None:
     """Remove what builds that were killed left behind."""
     for folder in (cache.root() / "building").glob("*"):
-        with contextlib.suppress(OSError), (cache.root() / "locks" / folder.name).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+        lock = FileLock(cache.make_folder("locks") / folder.name.partition(".")[0])
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue  # under way
+        except (OSError, NotImplementedError):  # no locks here
+            with contextlib.suppress(OSError):
+                if time.time() - folder.stat().st_mtime < ABANDONED_S:
+                    continue
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
 
 
 def _trim() -> None:
-    _sweep()
     total = 0
     for entry in entries():
         total += entry.size_bytes
-        if total > LIMIT_BYTES and time.time() - entry.used > _SAFE_S:
-            forget(entry.key)
+        if total > LIMIT_BYTES and time.time() - entry.used > SAFE_S:
+            shutil.rmtree(cache.root() / entry.key, ignore_errors=True)

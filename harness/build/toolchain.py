@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import importlib.util
 import os
 import platform
@@ -15,7 +14,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import cache
 from harness.records import HarnessError
 
 INCLUDE_PATHS = ("CPATH", "CPLUS_INCLUDE_PATH", "CUDA_INC_PATH")
@@ -40,25 +38,25 @@ def prepare_environment() -> None:
         os.environ["CUDA_HOME"] = str(_cuda_home(nvcc))
     home = Path(os.environ.get("CUDA_HOME", ""))
     if nvcc and not (home / "lib64").exists():
-        given = os.environ.get("LIBRARY_PATH", "").split(os.pathsep)
-        ours = [str(folder) for folder in _wheel_libraries(home / "lib")]
-        paths = [*ours, *(path for path in given if path and path not in ours)]
+        # A toolkit from PyPI has its libraries in `lib`, where nvcc's own profile does not look.
+        ours, given = str(home / "lib"), os.environ.get("LIBRARY_PATH", "").split(os.pathsep)
+        paths = [ours, *(path for path in given if path and path != ours)]
         os.environ["LIBRARY_PATH"] = os.pathsep.join(paths)
 
 
-def _wheel_libraries(lib: Path) -> list[Path]:
-    """Where the linker finds the libraries of a toolkit from PyPI.
+def link_cuda_runtime(folder: Path) -> list[str]:
+    """What makes the linker find the CUDA runtime of a toolkit from PyPI, made in `folder`.
 
-    They lie in `lib`, where nvcc's own profile does not look, and the CUDA runtime has no name
-    there but the one with its version: a folder of ours holds a link of the name that is asked for.
+    It has no name there but the one with its version: a link has the name that is asked for.
     """
+    lib = Path(os.environ.get("CUDA_HOME", "")) / "lib"
     versions = sorted(lib.glob("libcudart.so.*"))
     if not versions or (lib / "libcudart.so").exists():
-        return [lib]
-    folder = cache.make_folder(f"toolkit/{hashlib.sha256(str(lib).encode()).hexdigest()[:16]}")
+        return []
+    folder.mkdir(exist_ok=True)
     with contextlib.suppress(FileExistsError):
         (folder / "libcudart.so").symlink_to(versions[-1])
-    return [lib, folder]
+    return [f"-L{folder}"]
 
 
 def find_nvcc() -> Path | None:

@@ -11,9 +11,12 @@ from harness.records import HarnessError
 
 
 def parse(path: Path) -> ast.Module:
-    """Raises HarnessError if the file is missing or is not Python."""
+    """A file as Python reads it, in the encoding that it states.
+
+    Raises HarnessError if the file is missing or is not Python.
+    """
     try:
-        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        return ast.parse(path.read_bytes(), filename=str(path))
     except OSError as error:
         raise HarnessError(f"{path} cannot be read: {error.strerror}.") from error
     except (SyntaxError, ValueError) as error:

@@ -7,21 +7,20 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.catalog import facts
-from harness.children import Child, ChildFailed
+from harness.children import Child, ChildFailed, uninterrupted
 from harness.records import Build, Diagnostic, Kernel, Resources, Status
 from harness.run.plan import Plan, Report
 
-BUILD_TIMEOUT_S = 900.0
+_START_TIMEOUT_S = 120.0
+"""What a process may take to start; then it says itself what it does, and how long that may take:
+`plan.timeout_s` for what the kernel's file does, more for a compiler."""
 
 _BUILD_MEMORY_BYTES = 3 << 30
 """What one nvcc with PyTorch's headers takes at its peak."""
-
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 def build_all(plan: Plan, logs: Path, report: Report) -> dict[str, Build]:
@@ -30,25 +29,41 @@ def build_all(plan: Plan, logs: Path, report: Report) -> dict[str, Build]:
     Each is built by a process of its own, which touches no GPU. Returns kernel name -> how that
     went; a kernel that no case suits is absent.
     """
-    wanted = [(kernel, sizes) for kernel in plan.kernels if (sizes := _sizes_to_run(plan, kernel))]
+    sizes = {kernel.name: _sizes_to_run(plan, kernel) for kernel in plan.kernels}
+    wanted = [kernel for kernel in plan.kernels if sizes[kernel.name]]
     if not wanted:
         return {}
     report.step(f"building {len(wanted)} kernel{'s'[: len(wanted) > 1]}")
-    jobs = max(1, min(_cores(), _available_bytes() // _BUILD_MEMORY_BYTES))
+    jobs = max(1, min(_cores(), available_bytes() // _BUILD_MEMORY_BYTES))
     builds: dict[str, Build] = {}
+    lost: list[Kernel] = []
     builders: list[Child] = []
+
+    def start(kernel: Kernel) -> Build:
+        return _build(plan, kernel, sizes[kernel.name], logs, builders, report)
+
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            futures = {pool.submit(_build, plan, k, s, logs, builders): k for k, s in wanted}
+            futures = {pool.submit(start, kernel): kernel for kernel in wanted}
             for future in as_completed(futures):
                 kernel = futures[future]
-                builds[kernel.name] = future.result()
-                report.built(kernel, future.result())
+                try:
+                    builds[kernel.name] = future.result()
+                    report.built(kernel, builds[kernel.name])
+                except ChildFailed:
+                    lost.append(kernel)
         except BaseException:  # Ctrl-C above all: leave no compiler running
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in builders:
-                child.kill()
+            with uninterrupted(discard=True):
+                pool.shutdown(wait=False, cancel_futures=True)
+                for child in builders:
+                    child.kill()
             raise
+    for kernel in lost:  # one at a time, so that whoever kills the server harms nobody else
+        try:
+            builds[kernel.name] = start(kernel)
+        except ChildFailed as failed:
+            builds[kernel.name] = Build(0.0, failed.status, f"{failed.reason}, twice")
+        report.built(kernel, builds[kernel.name])
     return builds
 
 
@@ -68,42 +83,43 @@ def _build(
     sizes: Sequence[Mapping[str, Any]],
     logs: Path,
     builders: list[Child],
+    report: Report,
 ) -> Build:
+    """Raises ChildFailed only if the server of all processes died meanwhile."""
     log = logs / f"build-{kernel.name}.log"
     log.unlink(missing_ok=True)  # `build` has one place for all its logs
     start = time.monotonic()
-    child = Child("harness.builder", log=log, timeout_s=BUILD_TIMEOUT_S)
+    child = Child("harness.builder", log=log, timeout_s=_START_TIMEOUT_S)
     builders.append(child)
     try:
         answer = child.ask(
             "build",
-            BUILD_TIMEOUT_S * len(sizes),  # each may have a source of its own
+            on_note=lambda text: report.step(f"{text} ({kernel.name})"),
             kernel=str(kernel.path),
             problem=str(plan.problem.path),
             sizes=[dict(axes) for axes in sizes],
             arch=plan.arch,
             rebuild=plan.rebuild,
+            patience_s=plan.timeout_s,
         )
-        if "failed" in answer:
-            error = Diagnostic(**answer["failed"])
-            seconds = time.monotonic() - start
-            return Build(seconds, Status.BUILD_FAILED, str(error), error, log)
-        return replace(_build_record(answer), log=log)
+        return _build_record(answer, log)
     except ChildFailed as failed:
+        if failed.lost:
+            raise
         return Build(time.monotonic() - start, failed.status, failed.reason, log=log)
     finally:
         child.kill()
 
 
-def _build_record(answer: Mapping[str, Any]) -> Build:
-    extensions = answer["extensions"]
-    routes = [e["route"] if e["fresh"] else "cached" for e in extensions]
-    return Build(
-        seconds=answer["seconds"],
-        route=next((route for route in ("full", "lean", "cached") if route in routes), None),
-        why_full="; ".join(e["why_full"] for e in extensions if e["why_full"]),
-        resources=tuple(Resources(**r) for e in extensions for r in e["resources"]),
-    )
+def _build_record(answer: Mapping[str, Any], log: Path) -> Build:
+    """A builder's answer, which is a Build that has been through JSON."""
+    fields = dict(answer) | {"log": log}
+    if fields.get("status"):
+        fields["status"] = Status(fields["status"])
+    if fields.get("diagnostic"):
+        fields["diagnostic"] = Diagnostic(**fields["diagnostic"])
+    fields["resources"] = tuple(Resources(**taken) for taken in fields.get("resources", ()))
+    return Build(**fields)
 
 
 def _cores() -> int:
@@ -111,13 +127,15 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _available_bytes() -> int:
+def available_bytes(
+    meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")
+) -> int:
     """The memory that is free for builds, of the machine and of the container if it has a limit."""
     free = [_BUILD_MEMORY_BYTES]
     with contextlib.suppress(OSError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = meminfo.read_text().splitlines()
         free = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
     with contextlib.suppress(OSError, ValueError):  # no limit reads "max"
-        limit, used = (int((_CGROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
+        limit, used = (int((cgroup / f"memory.{name}").read_text()) for name in ("max", "current"))
         free.append(limit - used)
     return max(0, min(free))

@@ -202,7 +202,7 @@ def _load_ours(file: Path, arch: str | None, cache: str) -> str | None:
     os.environ["KERNEL_BENCH_CACHE"] = cache
     uses = load_inline.install(file, arch, compile_missing=True)
     load_module(file)
-    return uses[0].manifest.route if uses else None
+    return uses[0].route if uses else None
 
 
 def _timed(file: str, arch: str | None, load: Callable[[], str | None]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.build import diagnostics
@@ -106,3 +108,18 @@ def test_an_unknown_name_of_the_users_has_no_remedy() -> None:
 )
 def test_what_is_mere_punctuation(error: str, is_one: bool) -> None:
     assert diagnostics.is_punctuation(error) is is_one
+
+
+@pytest.mark.parametrize(
+    "error, message",
+    [
+        ("/k/m.so: undefined symbol: _Z4gonei", "error: undefined symbol: gone(int)"),
+        ("/k/m.so: undefined symbol: gone", "error: undefined symbol: gone"),
+        ("/usr/lib/libother.so.1: undefined symbol: gone", None),
+        ("libother.so: cannot open shared object file: No such file or directory", None),
+        ("/k/m.so: failed to map segment from shared object", None),
+    ],
+)
+def test_a_symbol_that_the_library_itself_lacks(error: str, message: str | None) -> None:
+    diagnostic = diagnostics.unresolved(error, Path("/k/m.so"))
+    assert (diagnostic and diagnostic.message) == message

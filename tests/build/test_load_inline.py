@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import TINY, bad_kernel
+from building import CPP, FILE, PATIENCE_S, Builder, load_in_worker
+from command_line import bad_kernel
 from processes import alive, wait_until
 from torch.utils import cpp_extension
 
+from harness import cache
 from harness.build import store
-from harness.build.compile import BuildFailed
 from harness.build.load_inline import install
-from harness.children import Child, ChildFailed
-from harness.records import Diagnostic, Status
-
-PATIENCE_S = 120.0
-
-# Header-free and with a binding written by hand, so that it compiles in no time.
-CPP = """
-#include <Python.h>
-static PyObject* value(PyObject*, PyObject*) { return PyLong_FromLong(VALUE); }
-static PyMethodDef methods[] = {{"value", value, METH_NOARGS, ""}, {}};
-static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "quick", "", -1, methods};
-#define CONCAT(a, b) a##b
-#define INIT(name) CONCAT(PyInit_, name)
-PyMODINIT_FUNC INIT(TORCH_EXTENSION_NAME)() { return PyModule_Create(&definition); }
-"""
-FILE = """
-from torch.utils.cpp_extension import load_inline
-CPP = r\"\"\"{source}\"\"\"
-class ModelNew:
-    def __init__(self, *arguments): ...
-print("value", load_inline("quick", CPP, no_implicit_headers=True, {options}).value())
-"""
+from harness.children import ChildFailed
+from harness.records import Status
 
 
 @pytest.fixture
@@ -55,28 +36,6 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-class Builder:
-    """A process that builds one kernel file, and what the file printed."""
-
-    def __init__(self, kernel: Path, log: Path) -> None:
-        self.kernel = kernel
-        self.child = Child("harness.builder", log=log, timeout_s=PATIENCE_S)
-
-    def build(self, rebuild: bool = False) -> list[bool]:
-        """For every extension of the file: was it compiled just now?"""
-        given = {"kernel": str(self.kernel), "problem": str(TINY), "sizes": [{}], "arch": None}
-        answer = self.child.ask("build", PATIENCE_S, **given, rebuild=rebuild)
-        if "failed" in answer:
-            reason = str(Diagnostic(**answer["failed"]))
-            raise ChildFailed(Status.BUILD_FAILED, reason, alive=True)
-        return [extension["fresh"] for extension in answer["extensions"]]
-
-    @property
-    def printed(self) -> list[str]:
-        lines = self.child.log.read_text().splitlines()
-        return [line for line in lines if line.startswith("value")]
-
-
 @pytest.fixture
 def builder(tmp_path: Path) -> Iterator[Callable[[Path], Builder]]:
     builders: list[Builder] = []
@@ -90,16 +49,6 @@ def builder(tmp_path: Path) -> Iterator[Callable[[Path], Builder]]:
         builder.child.kill()
 
 
-def load_in_worker(kernel: Path, log: Path) -> None:
-    child = Child(
-        "harness.worker", str(kernel), "cpu", None, str(log.parent), log=log, timeout_s=PATIENCE_S
-    )
-    try:
-        child.ask("load", PATIENCE_S)
-    finally:
-        child.kill()
-
-
 # once
 
 
@@ -107,11 +56,12 @@ def test_the_second_load_does_not_compile(
     write: Callable[..., Path], builder: Callable[..., Builder], tmp_path: Path
 ) -> None:
     kernel = write()
-    for fresh in (True, False):
+    for compiled in (["quick"], []):
         process = builder(kernel)
-        assert process.build() == [fresh]
+        assert process.build() == compiled
+        assert process.answer["route"] == ("lean" if compiled else "cached")
         assert process.printed == ["value 1"]
-    assert builder(kernel).build(rebuild=True) == [True]
+    assert builder(kernel).build(rebuild=True) == ["quick"]
     load_in_worker(kernel, tmp_path / "worker")
     assert "value 1" in (tmp_path / "worker").read_text()
 
@@ -133,7 +83,7 @@ def test_other_flags_and_other_sources_are_other_extensions(
     ]
     for number, kernel in enumerate(kernels, start=1):
         process = builder(kernel)
-        assert process.build() == [True]
+        assert process.build() == ["quick"]
         assert process.printed == [f"value {number}"]
 
 
@@ -144,7 +94,7 @@ def test_one_name_may_serve_several_extensions_of_a_file(
     again = 'load_inline("quick", CPP.replace("E 1", "E 2"), no_implicit_headers=True)'
     kernel.write_text(kernel.read_text() + f'print("value", {again}.value())\n')
     process = builder(kernel)
-    assert process.build() == [True, True]
+    assert process.build() == ["quick", "quick"]
     assert process.printed == ["value 1", "value 2"]
 
 
@@ -158,7 +108,7 @@ def test_an_extension_of_the_constructor_is_built_ahead(
     made = made.replace("CPP,", "CPP.replace('E 1', 'E 2'),")
     kernel.write_text(made + (at + call if at_import else ""))
     process = builder(kernel)
-    assert process.build() == [True] * (1 + at_import)
+    assert process.build() == ["quick"] * at_import + ["later"]
     assert "value 2" in process.printed
 
 
@@ -174,7 +124,7 @@ def test_however_a_file_imports_it(
     ):
         kernel.write_text(text.replace("{imports}", imports))
         builder(kernel).build()
-        assert builder(kernel).build() == [False]
+        assert builder(kernel).build() == []
 
 
 # at the same time, and killed: the compiler waits in a header that is a pipe
@@ -237,9 +187,11 @@ def test_after_a_build_that_was_killed_the_next_one_works(
     os.close(end)
     pipe.unlink()
     pipe.write_text("#define VALUE 2\n")
+    assert list((cache.root() / "building").iterdir())
     process = builder(kernel)
-    assert process.build() == [True]
+    assert process.build() == ["quick"]
     assert process.printed == ["value 2"]
+    assert not list((cache.root() / "building").iterdir())
 
 
 def test_killing_a_build_kills_its_compiler(
@@ -271,14 +223,17 @@ def readers_of(path: Path) -> list[int]:
 # failures
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
 def test_an_error_points_to_the_kernels_own_line(
-    write: Callable[..., Path], builder: Callable[..., Builder]
+    encoding: str, write: Callable[..., Path], builder: Callable[..., Builder]
 ) -> None:
     kernel = write("int one() { return 1 }")
+    text = f"# coding: {encoding}\nUNIT = 'µ'\n{kernel.read_text()}"
+    kernel.write_text(text, encoding=encoding)
     with pytest.raises(ChildFailed, match="error: expected") as raised:
         builder(kernel).build()
     assert raised.value.status is Status.BUILD_FAILED
-    lines = kernel.read_text().splitlines()
+    lines = text.splitlines()
     at = lines.index("int one() { return 1 }") + 1
     assert f"{kernel.name}:{at}:" in raised.value.reason
 
@@ -290,32 +245,234 @@ def test_an_error_points_to_the_kernels_own_line(
         "extra_cflags=['-I' + {}]",
         "extra_cflags=['-isystem', {}]",
         "extra_cflags=['-DX -I' + {}]",
+        "extra_cflags=['--include-directory=' + {}]",
+        "extra_cflags=['-iprefix', {} + '/', '-iwithprefix', '.']",
+        "extra_cflags=['@' + {} + '/flags.rsp']",
         "extra_cflags=['-include', {} + '/size.h']",
+        "extra_cflags=['-imacros', {} + '/size.h']",
     ],
 )
 def test_a_header_that_changes_is_compiled_anew(
     options: str, tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
 ) -> None:
-    before = "" if "-include" in options else '#include "size.h"'
+    before = "" if "/size.h" in options else '#include "size.h"'
     kernel = write(before, options.format(repr(str(tmp_path))))
+    (tmp_path / "flags.rsp").write_text(f"-I{tmp_path}\n")
     (tmp_path / "size.h").write_text('#include "sub/value.h"\n')
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "value.h").write_text('#include "deep.h"\n')
-    for value in (1, 2):
+    for value, compiled in ((1, ["quick"]), (2, ["quick"]), (1, [])):
         (tmp_path / "sub" / "deep.h").write_text(f"#define VALUE {value}\n")
+        process = builder(kernel)
+        assert process.build() == compiled
+        assert process.printed == [f"value {value}"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '#include /* here */ "size.h"',
+        '#  inc\\\nlude \\\n"size.h"',
+        '#define SIZE "size.h"\n#include SIZE',
+        '#if __has_include("size.h")\n#include "size.h"\n#endif',
+    ],
+)
+def test_a_header_counts_however_it_is_included(
+    line: str, tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write(line, f"extra_include_paths=[{str(tmp_path)!r}]")
+    kernel.write_text(kernel.read_text().replace("\\\n", "\\\n"))
+    for value in (1, 2):
+        (tmp_path / "size.h").write_text(f"#define VALUE {value}\n")
         process = builder(kernel)
         process.build()
         assert process.printed == [f"value {value}"]
 
 
+@pytest.mark.parametrize("folder", ["there", "not yet there"])
+@pytest.mark.parametrize("found", ["size.h", "sub/size.h"])
 def test_a_header_that_was_missing_may_be_added(
+    folder: str,
+    found: str,
+    tmp_path: Path,
+    write: Callable[..., Path],
+    builder: Callable[..., Builder],
+) -> None:
+    place = tmp_path / folder
+    if folder == "there":
+        place.mkdir()
+    kernel = write(f'#include "{found}"', f"extra_include_paths=[{str(place)!r}]")
+    for _ in range(2):
+        with pytest.raises(ChildFailed, match=r"size\.h"):
+            builder(kernel).build()
+    (place / found).parent.mkdir(parents=True, exist_ok=True)
+    (place / found).write_text("#define VALUE 1\n")
+    assert builder(kernel).build() == ["quick"]
+
+
+def test_a_header_that_was_asked_for_may_be_added(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    before = "#if __has_include(<opt.h>)\n#include <opt.h>\n#else\n#define VALUE 1\n#endif"
+    kernel = write(before, f"extra_include_paths=[{str(tmp_path)!r}]")
+    assert builder(kernel).build() == ["quick"]
+    (tmp_path / "opt.h").write_text("#define VALUE 2\n")
+    process = builder(kernel)
+    assert process.build() == ["quick"]
+    assert process.printed == ["value 2"]
+
+
+def test_a_header_that_comes_first_now_counts(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    (second / "size.h").write_text("#define VALUE 1\n")
+    kernel = write('#include "size.h"', f"extra_include_paths={[str(first), str(second)]}")
+    builder(kernel).build()
+    (first / "size.h").write_text("#define VALUE 2\n")
+    process = builder(kernel)
+    process.build()
+    assert process.printed == ["value 2"]
+
+
+def test_a_wrong_header_that_is_mended_is_compiled_anew(
     tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
 ) -> None:
     kernel = write('#include "size.h"', f"extra_include_paths=[{str(tmp_path)!r}]")
-    with pytest.raises(ChildFailed, match=r"size\.h"):
-        builder(kernel).build()
+    (tmp_path / "size.h").write_text('#include "gone.h"\n')
+    for wrong in ('#include "gone.h"\n', "#error no\n"):
+        (tmp_path / "size.h").write_text(wrong)
+        with pytest.raises(ChildFailed):
+            builder(kernel).build()
+    (tmp_path / "size.h").write_text("#define VALUE 3\n")
+    process = builder(kernel)
+    process.build()
+    assert process.printed == ["value 3"]
+
+
+def test_a_static_library_that_changes_is_linked_anew(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write(
+        "int number();\n#define VALUE number()",
+        f"extra_ldflags=['-L{tmp_path}', '-lnumber']",
+    )
+    for value in (1, 2):
+        source = tmp_path / "number.cpp"
+        source.write_text(f"int number() {{ return {value}; }}")
+        subprocess.run(["c++", "-fPIC", "-c", source, "-o", tmp_path / "number.o"], check=True)
+        archive = tmp_path / "libnumber.a"
+        subprocess.run(["ar", "rc", archive, tmp_path / "number.o"], check=True)
+        process = builder(kernel)
+        assert process.build() == ["quick"]
+        assert process.printed == [f"value {value}"]
+
+
+def test_a_worker_says_what_is_no_longer_as_it_was_built(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write('#include "size.h"', f"extra_include_paths=[{str(tmp_path)!r}]")
     (tmp_path / "size.h").write_text("#define VALUE 1\n")
-    assert builder(kernel).build() == [True]
+    builder(kernel).build()
+    (tmp_path / "size.h").write_text("#define VALUE 2\n")
+    with pytest.raises(ChildFailed, match="has changed; run again") as raised:
+        load_in_worker(kernel, tmp_path / "worker")
+    assert raised.value.status is Status.LOAD_FAILED
+
+
+# libraries that are damaged, or that do not load
+
+
+def library_of(kernel: Path) -> Path:
+    """The only library whose build names this test's folder."""
+    (library,) = [
+        path
+        for path in cache.root().glob("*/*.so")
+        if str(kernel.parent) in (path.parent / store.MANIFEST).read_text()
+    ]
+    return library
+
+
+@pytest.mark.parametrize("size", [0, 100, -1])
+def test_a_damaged_library_is_built_anew(
+    size: int, tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write()
+    builder(kernel).build()
+    library = library_of(kernel)
+    content = library.read_bytes()
+    if size < 0:
+        content = content[:-1] + bytes([content[-1] ^ 1])
+    library.write_bytes(content if size < 0 else content[:size])
+    with pytest.raises(ChildFailed, match="damaged") as raised:
+        load_in_worker(kernel, tmp_path / "worker")
+    assert raised.value.status is Status.LOAD_FAILED
+    process = builder(kernel)
+    assert process.build() == ["quick"]
+    assert process.printed == ["value 1"]
+
+
+def test_a_library_that_cannot_be_loaded_today_is_no_failed_build(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    other = tmp_path / "libother.so"
+    (tmp_path / "other.cpp").write_text("int other() { return 4; }")
+    make = ["c++", "-shared", "-fPIC", tmp_path / "other.cpp", "-Wl,-soname,libother.so"]
+    subprocess.run([*make, "-o", other], check=True)
+    kernel = write(
+        "int other();\n#define VALUE other()",
+        f"extra_ldflags=['-L{tmp_path}', '-lother', '-Wl,-rpath,{tmp_path}/run']",
+    )
+    for _ in range(2):
+        process = builder(kernel)
+        with pytest.raises(ChildFailed, match=r"libother\.so: cannot open shared") as raised:
+            process.build()
+        assert raised.value.status is Status.LOAD_FAILED
+        assert process.child.log.read_text().count("== full headers ==") == 0
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "libother.so").write_bytes(other.read_bytes())
+    process = builder(kernel)
+    assert process.build() == []
+    assert process.printed == ["value 4"]
+
+
+def test_a_symbol_that_nobody_defines_is_the_sources_fault(
+    tmp_path: Path, write: Callable[..., Path], builder: Callable[..., Builder]
+) -> None:
+    kernel = write("int nobody_defines_this(int);\n#define VALUE nobody_defines_this(1)")
+    process = builder(kernel)
+    with pytest.raises(
+        ChildFailed, match=r"undefined symbol: nobody_defines_this\(int\)"
+    ) as raised:
+        process.build()
+    assert raised.value.status is Status.BUILD_FAILED
+    assert "== full headers ==" in process.child.log.read_text()  # torch may have defined it
+    again = builder(kernel)
+    with pytest.raises(ChildFailed, match="undefined symbol"):
+        again.build()
+    assert "compiling" not in again.child.log.read_text()
+    with pytest.raises(ChildFailed, match="undefined symbol") as raised:
+        load_in_worker(kernel, tmp_path / "worker")
+    assert raised.value.status is Status.BUILD_FAILED
+
+
+# names
+
+
+def test_a_module_has_the_callers_name(tmp_path: Path, builder: Callable[..., Builder]) -> None:
+    kernel = tmp_path / "named.py"
+    source = CPP.replace("TORCH_EXTENSION_NAME", "affine_ext").replace("VALUE", "5")
+    kernel.write_text(
+        "from torch.utils.cpp_extension import load_inline\nclass ModelNew: ...\n"
+        f"module = load_inline('affine_ext', r'''// {tmp_path}\n{source}''',"
+        " no_implicit_headers=True)\nprint('value', module.value())\n"
+    )
+    process = builder(kernel)
+    process.build()
+    assert process.printed == ["value 5"]
+    load_in_worker(kernel, tmp_path / "worker")
 
 
 def test_a_function_that_is_not_there_is_sought_in_functions(
@@ -339,34 +496,30 @@ class ModelNew:
 """
 
 
-def test_a_size_that_cannot_be_made_costs_no_other_its_build(tmp_path: Path) -> None:
+def test_a_size_that_cannot_be_made_costs_no_other_its_build(
+    tmp_path: Path, builder: Callable[..., Builder]
+) -> None:
     kernel = tmp_path / "sized.py"
     refuse = "if out_features == 3: raise ValueError('three')\n        source ="
     text = BY_SIZE.replace("source =", refuse, 1)
     kernel.write_text(text.format(source=f"\n// {tmp_path}\n{CPP}"))
-    child = Child("harness.builder", log=tmp_path / "log", timeout_s=PATIENCE_S)
-    given = {"kernel": str(kernel), "problem": str(TINY), "arch": None, "rebuild": False}
     sizes = [{"out_features": n} for n in (3, 5, 5)]
-    try:
-        answer = child.ask("build", PATIENCE_S, sizes=sizes, **given)
-        assert len(answer["extensions"]) == 1  # the same twice counts once
-        with pytest.raises(ChildFailed, match=r"ValueError.*three"):
-            child.ask("build", PATIENCE_S, sizes=sizes[:1], **given)
-    finally:
-        child.kill()
+    process = builder(kernel)
+    assert process.build(sizes=sizes) == ["sized"]  # the same twice counts once
+    assert process.answer["fallback"] == ""
+    with pytest.raises(ChildFailed, match=r"ValueError.*three"):
+        process.build(sizes=sizes[:1])
 
 
-def test_a_source_that_holds_the_sizes_is_built_for_each(tmp_path: Path) -> None:
+def test_a_source_that_holds_the_sizes_is_built_for_each(
+    tmp_path: Path, builder: Callable[..., Builder]
+) -> None:
     kernel = tmp_path / "sized.py"
     kernel.write_text(BY_SIZE.format(source=f"\n// {tmp_path}\n{CPP}"))
-    child = Child("harness.builder", log=tmp_path / "log", timeout_s=PATIENCE_S)
     sizes = [{"out_features": 3}, {"out_features": 5}]
-    given = {"kernel": str(kernel), "problem": str(TINY), "arch": None, "rebuild": False}
-    try:
-        answer = child.ask("build", PATIENCE_S, sizes=sizes, **given)
-    finally:
-        child.kill()
-    assert [extension["fresh"] for extension in answer["extensions"]] == [True, True]
+    assert builder(kernel).build(sizes=sizes) == ["sized", "sized"]
+    assert builder(kernel).build(sizes=sizes) == []
+    assert builder(kernel).build(sizes=2 * sizes, rebuild=True) == ["sized", "sized"]
 
 
 LIBRARY = """
@@ -402,28 +555,32 @@ def test_a_generated_source_goes_by_its_place_in_the_call(
 
 
 @pytest.fixture
-def compilers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Builds that stand-ins for torch's load_inline were asked for; they all fail."""
-    asked: list[str] = []
+def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The log of a compiler that writes a line for every call and always fails."""
+    log = tmp_path / "calls"
+    script = tmp_path / "compiler"
+    script.write_text(
+        f"""#!/bin/sh
+        case "$*" in *" -c "*main.cpp*) ;; *) exec c++ "$@";; esac
+        echo call >> {log}
+        printf 'main.cpp:1: error: as always\\n    1 | source\\n      | ^~~~~~\\n'
+        exit 1
+        """
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("CXX", str(script))
+    return log
 
-    def load_inline(name: str, cpp_sources: list[str], **_: Any) -> None:
-        asked.append(name)
-        os.write(1, b"main.cpp:1: error: as always\n    1 | source\n      | ^~~~~~\n")
-        raise RuntimeError(f"Error building extension '{name}'")
 
-    load_inline.__signature__ = inspect.signature(cpp_extension.load_inline)
-    monkeypatch.setattr(cpp_extension, "load_inline", load_inline)
-    return asked
-
-
-def test_a_failure_is_remembered_until_a_rebuild(compilers: list[str], tmp_path: Path) -> None:
+def test_a_failure_is_remembered_until_a_rebuild(compiler: Path, tmp_path: Path) -> None:
     def build(rebuild: bool) -> int:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cpp_extension, "load_inline", cpp_extension.load_inline)
+            for name in ("load", "load_inline"):
+                patch.setattr(cpp_extension, name, getattr(cpp_extension, name))
             install(bad_kernel("scaled"), None, compile_missing=True, rebuild=rebuild)
-            with pytest.raises(BuildFailed, match="error: as always"):
+            with pytest.raises(RuntimeError, match="error: as always"):
                 cpp_extension.load_inline("fails", f"// {tmp_path}")
-        return len(compilers)
+        return len(compiler.read_text().split())
 
     first = build(rebuild=False)
     assert first > 0

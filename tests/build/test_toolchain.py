@@ -56,7 +56,6 @@ def test_a_wrapper_on_path_is_asked_for_its_toolkit(
 def test_the_wheels_cuda_runtime_gets_the_name_that_the_linker_asks_for(
     bare: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    bare.setenv("KERNEL_BENCH_CACHE", str(tmp_path / "store"))
     bare.setenv("CUDA_HOME", str(tmp_path / "cu13"))
     tool(tmp_path / "cu13" / "bin" / "nvcc")
     runtime = tmp_path / "cu13" / "lib" / "libcudart.so.13"
@@ -64,9 +63,11 @@ def test_the_wheels_cuda_runtime_gets_the_name_that_the_linker_asks_for(
     runtime.write_text("")
     for _ in range(2):
         toolchain.prepare_environment()
-    lib, links = toolchain.os.environ["LIBRARY_PATH"].split(":")
-    assert Path(lib) == runtime.parent
-    assert (Path(links) / "libcudart.so").resolve() == runtime
+        assert toolchain.link_cuda_runtime(tmp_path / "links") == [f"-L{tmp_path / 'links'}"]
+    assert toolchain.os.environ["LIBRARY_PATH"] == str(runtime.parent)
+    assert (tmp_path / "links" / "libcudart.so").resolve() == runtime
+    (runtime.parent / "libcudart.so").symlink_to(runtime)  # a toolkit that has the name
+    assert toolchain.link_cuda_runtime(tmp_path / "others") == []
 
 
 def test_ninja_beside_the_interpreter_is_found(bare: pytest.MonkeyPatch) -> None:
