@@ -17,7 +17,8 @@ from harness.catalog.sweep import expand_cases
 from harness.machine import Machine
 from harness.records import NOT_RUN, Case, HarnessError, Result, Status
 from harness.report import pictures
-from harness.report.terminal import Progress, print_summary
+from harness.report.summary import print_summary
+from harness.report.terminal import Progress
 from harness.run import runner
 from harness.run.plan import FULL, QUICK, Plan
 
@@ -97,7 +98,7 @@ def carry_out(plan: Plan, machine: Machine, out: Path, console: Console) -> int:
             results.write_environment(folder, record | {"seed": plan.seed})
     print_summary(console, progress.rows, folder)
     if not plan.judge_only:
-        pictures.plot_all(folder)
+        pictures.plot_all(folder, lambda text: console.print(escape(text), soft_wrap=True))
     return _exit_code(progress.rows)
 
 

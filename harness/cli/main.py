@@ -173,7 +173,7 @@ def list_(
 @app.command(epilog=examples("plot results/20260101-120000-rms_norm-cuda"))
 def plot(folder: FolderArgument) -> int:
     """Draw a run's plots again from its CSV files."""
-    drawn = pictures.plot_all(folder)
+    drawn = pictures.plot_all(folder, say_error)
     for path in drawn:
         console.print(path, soft_wrap=True)
     if not drawn:
