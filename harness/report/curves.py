@@ -65,7 +65,7 @@ def _panels(
     rows = down * len(run.dtypes)
     figure = Figure((max(4.5, 2.5 * across + 0.8), max(2.4, 1.8 * rows + 0.3)))
     panels = figure.subplots(rows, across, squeeze=False, sharex=True, sharey=True)
-    _size_axis(panels[0, 0], run)
+    turned = _size_axis(panels[0, 0], run, width_in=2.2 if across > 1 else 3.7)
     for i, dtype in enumerate(run.dtypes):
         block = panels[i * down : (i + 1) * down]
         for panel in block.flat[len(run.columns) :]:
@@ -74,6 +74,7 @@ def _panels(
             _draw(panel, run, run.part(dtype, column), subjects, values)
             panel.grid(True)
             panel.tick_params(labelsize=7)
+            panel.tick_params(axis="x", labelrotation=turned)
             panel.set_title(folded(named(run.column_axes, column), 36))
         for panel in block[:, 0]:
             panel.set_ylabel(f"{dtype}\n{quantity}")
@@ -85,18 +86,26 @@ def _panels(
     return figure
 
 
-def _size_axis(panel: Axes, run: Run) -> None:
-    """Log axes, the horizontal one with plain numbers for ticks."""
-    panel.set(xscale="log", yscale="log")
-    places = run.places
-    first, last = min(places.values()), max(places.values())
-    margin = max((last / first) ** 0.06, 1.1)
-    shown = thinned(places.values(), last, first, last)
-    labels = {place: shortened(plain(row), 12) for row, place in places.items()}
-    panel.set_xlim(first / margin, last * margin)
+def _size_axis(panel: Axes, run: Run, width_in: float) -> float:
+    """The axes' scales, and the sizes as ticks in plain numbers; words stand evenly apart.
+
+    Returns by how many degrees the ticks are to be turned.
+    """
+    panel.set(xscale="log" if run.numeric else "linear", yscale="log")
+    labels = {place: shortened(plain(row), 12) for row, place in run.places.items()}
+    label_in = 0.07 * max(map(len, labels.values()))
+    first, last = min(labels), max(labels)
+    if run.numeric:
+        margin = (last / first) ** 0.06
+        panel.set_xlim(first / margin, last * margin)
+        shown = thinned(labels, last, first, last, gap=max(0.1, label_in / width_in))
+    else:
+        panel.set_xlim(first - 0.4, last + 0.4)
+        shown = list(labels)
     panel.set_xticks(shown, [labels[place] for place in shown])
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_minor_locator(NullLocator())
+    return 0 if run.numeric or label_in * len(labels) < width_in else 30
 
 
 def _draw(
@@ -143,7 +152,7 @@ def _pen(subject: Subject, subjects: Sequence[Subject]) -> dict[str, Any]:
         "color": subject.colour,
         "marker": subject.marker,
         "ls": "-" if subject.is_kernel else (0, (3, 1.5)),
-        "lw": 0.9 + min(0.6, 3 / most) * around,
+        "lw": 0.9 + min(0.9, 3 / most) * around,
         "ms": 3.3 + min(1, 4.5 / most) * around,
         "mec": "white",
         "mew": 0.4,

@@ -80,6 +80,7 @@ def _images(figure: Figure) -> dict[str, bytes]:
             # A letter of a name that the font lacks is a box in the picture, and no more.
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
             figure.savefig(image, format=suffix, dpi=DPI, metadata=metadata)
+        figure.set_layout_engine("none")  # once laid out, it is so in every format
         images[suffix] = image.getvalue()
     return images
 

@@ -167,7 +167,7 @@ def _conclusion(rows: Sequence[Result], means: Mapping[str, Mapping[str, float]]
     elif right:
         text = f"Right on every case: [bold]{escape(', '.join(sorted(right)))}[/]"
         if any(row.speedups for row in rows if row.kernel in right):
-            text += "; no speed-up is certain enough to name the fastest"
+            text += "; no speed-up is certain enough to rank by"
     else:
         ran = any(row.verdict.status not in NOT_RUN for row in rows)
         text = "No kernel is right on every case it ran" if ran else "No kernel ran"

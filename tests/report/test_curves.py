@@ -48,6 +48,25 @@ def test_sizes_that_are_no_numbers_have_no_logarithm(load):
     assert {"sum", "mean", "mode"} <= set(shown) and "mode (log)" not in shown
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"mode": ["sum", "mean", "a rather long word", "another long word", "none"]},
+        {"rows": [1000, 1001, 1048576, 2097152, 4194304]},
+        {"rows": [0.001, 0.00123456, 1000]},
+    ],
+)
+def test_sizes_do_not_run_into_each_other(load, sizes):
+    figure = curves.latency(load(sizes=sizes | {"features": [1, 2]}))
+    figure.draw_without_rendering()
+    for panel in figure.axes:
+        boxes = [label.get_tightbbox() for label in panel.get_xticklabels()]
+        turned = {label.get_rotation() for label in panel.get_xticklabels()}
+        assert turned == ({30} if "mode" in sizes else {0})
+        if "rows" in sizes:
+            assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
+
+
 def test_subjects_keep_their_colours_from_picture_to_picture(load):
     run = load(kernels=("fused", "naive"), baselines=("eager", "compile", "compile-max-autotune"))
     lines = colours(curves.latency(run))
