@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from harness.records import Speedup
 from harness.report import layout
-from harness.report.drawing import FAINT, INK, beside, grid, header, ratio_axis, shortened
+from harness.report.drawing import FAINT, INK, beside, grid, header, ratio_axis, remark, shortened
 from harness.report.layout import Run, Subject
 from harness.report.numbers import format_ratio
 from harness.timing import stats
@@ -95,7 +95,7 @@ def _bar_chart(panel: Axes, bars: Sequence[Bar]) -> None:
     widest = max((len(format_ratio(bar.mean.ratio)) for bar in bars if bar.mean), default=0)
     for y, bar in enumerate(bars):
         if bar.mean is None:
-            beside(panel, 0, y, bar.note, 4, size=7, color=FAINT, backgroundcolor="white")
+            remark(panel, y, bar.note)
             continue
         ratio = bar.mean.ratio
         error = [[ratio - bar.mean.ci_low], [bar.mean.ci_high - ratio]]

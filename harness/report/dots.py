@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from harness.report import layout
 from harness.report.curves import Values
 from harness.report.drawing import (
-    FAINT,
     INK,
     beside,
     header,
     hollow_mark,
     ratio_axis,
+    remark,
     shortened,
     time_axis,
 )
@@ -77,7 +77,7 @@ def _lists(
                 )  # fmt: skip
                 beside(panel, 1, y, text(point.value), 6, size=8)
             if not points:
-                beside(panel, 0, y, "not timed", 4, size=7, color=FAINT, backgroundcolor="white")
+                remark(panel, y, "not timed")
     panels[-1, 0].set_xlabel(quantity)
     size = named([run.row_axis], run.rows) if run.row_axis else []
     legend = [hollow_mark(run.reasons)] if run.reasons else []

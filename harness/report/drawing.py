@@ -138,7 +138,7 @@ def time_axis(panel: Axes, way: str, gap: float) -> None:
     low, high = getattr(panel, f"get_{way}lim")()
     if high < 2 * low:  # differences of a few percent should look it
         low, high = math.sqrt(low * high / 2), math.sqrt(low * high * 2)
-    steps = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)
+    steps = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9) if high < 3 * low else (1, 1.5, 2, 3, 5, 7)
     fine = [step * 10.0**power for power in range(-6, 13) for step in steps]
     ticks = log_ticks(low, high, gap, fine if high < 10 * low else (), anchor=10.0)
     _set_axis(panel, way, low, high, ticks, [f"{tick:.10g}" for tick in ticks])
@@ -175,6 +175,12 @@ def beside(panel: Axes, x: float, y: float, text: str, points: float, **style: A
     """Text so many points to the right of x, a part of the panel's width."""
     margin = panel.get_yaxis_transform()
     panel.annotate(text, (x, y), (points, 0), margin, "offset points", va="center", **style)
+
+
+def remark(panel: Axes, y: float, text: str) -> None:
+    """A few words where a row of a panel has nothing to show, clear of the grid."""
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    beside(panel, 0, y, text, 4, size=7, color=FAINT, bbox=ground)
 
 
 def stacked(words: str) -> str:

@@ -33,6 +33,8 @@ def test_an_axis_of_speedups_has_ticks_on_any_range(low, high, way):
     assert 1 in ticks
     apart = [math.log(b / a) / math.log(high / low) for a, b in itertools.pairwise(ticks)]
     assert min(apart) > 0.09
+    if high / low > 1e4:
+        assert {round(math.log10(tick), 9) % 1 for tick in ticks} == {0}  # powers of ten
     assert [label.get_text() for label in axis.get_ticklabels()][list(ticks).index(1)] == "1×"
 
 

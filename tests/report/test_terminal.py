@@ -254,6 +254,13 @@ def test_no_number_and_no_path_breaks_at_80_columns() -> None:
     assert all(line.startswith("    ") for line in lines[1:] if "LOAD_FAILED" not in line)
 
 
+def test_a_path_with_blanks_stays_whole() -> None:
+    console = narrow()
+    path = Path("/a folder/with blanks") / ("and more " * 10)
+    say(console, "All files:", path)
+    assert said(console) == f"All files:\n    {path}\n"
+
+
 def test_a_log_has_whole_lines(console: Console) -> None:
     say(console, "word " * 60, "more")
     assert said(console).count("\n") == 1
