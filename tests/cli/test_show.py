@@ -87,7 +87,7 @@ def test_plot_draws_a_run_again(tmp_path: Path, call: Callable[..., Run]) -> Non
 
 
 def entry(**changes: object) -> Entry:
-    manifest = {"name": "mine", "module": "ext_mine_lean", "seconds": 1.25, "route": "lean"}
+    manifest = {"name": "mine", "seconds": 1.25, "route": "lean"}
     return Entry("f" * 64, Manifest(**(manifest | changes)), 40_000, time.time())
 
 
