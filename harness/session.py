@@ -131,10 +131,7 @@ def _measure(plan: Plan, folder: Path, progress: Progress) -> None:
 def _draw(folder: Path) -> None:
     from harness.report import pictures  # not before: it brings pandas and matplotlib
 
-    try:
-        pictures.plot_all(folder, say_error)
-    except HarnessError as error:
-        raise HarnessError(f"{error} All rows are safe in {folder}.") from error
+    pictures.plot_all(folder, say_error)
 
 
 def _safe(plan: Plan, progress: Progress, folder: Path) -> str:

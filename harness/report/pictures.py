@@ -16,7 +16,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from harness import results
+from harness import PROGRAM, results
 from harness.records import HarnessError
 from harness.report import bars, curves, dots, layout, maps
 from harness.report.drawing import DPI, STYLE
@@ -92,6 +92,6 @@ def _write(path: Path, image: bytes) -> None:
         rows = len(results.read(path.parent))
         raise HarnessError(
             f"Cannot write {path} ({error.strerror}); all {rows} rows are safe in "
-            f"{path.with_name(results.RESULTS)}. Make room, then `run_bench.py plot "
+            f"{path.with_name(results.RESULTS)}. Make room, then `{PROGRAM} plot "
             f"{path.parent}` draws them."
         ) from error
