@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
 from harness import PROGRAM, environment, machine, results
@@ -18,13 +17,12 @@ from harness.catalog import facts, find, sweep
 from harness.catalog.find import ROOT
 from harness.disk import CarefulWriter, refusal
 from harness.records import NOT_RUN, HarnessError, Kernel, Machine, Result, Status
-from harness.report.terminal import Progress, print_summary
+from harness.report.summary import print_summary
+from harness.report.terminal import Progress, console, say, say_error
 from harness.run import runner
 from harness.run.plan import FULL, QUICK, Plan
 
 DEFAULT_DTYPES = {"cuda": ("float32", "bfloat16"), "cpu": ("float32",)}
-
-console = Console(highlight=False)
 
 
 class Stopped(Exception):
@@ -115,11 +113,9 @@ def _measure(plan: Plan, folder: Path, progress: Progress) -> None:
     record = environment.describe(plan.machine, ROOT)
     results.write_environment(folder, record.as_json())
     writer = CarefulWriter(folder, list(plan.problem.axes), plan.baselines)
-    console.print(
-        f"[bold]{escape(plan.problem.name)}[/] on {escape(plan.machine.device_name)}: "
-        f"{_count(plan.kernels, 'kernel')} × {_count(plan.cases, 'case')} → {escape(str(folder))}",
-        soft_wrap=True,
-    )
+    what = f"[bold]{escape(plan.problem.name)}[/] on {escape(plan.machine.device_name)}: "
+    what += f"{_count(plan.kernels, 'kernel')} × {_count(plan.cases, 'case')} →"
+    say(console, what, folder)
     try:
         with progress:
             runner.run(plan, folder, writer, progress)
@@ -135,7 +131,7 @@ def _measure(plan: Plan, folder: Path, progress: Progress) -> None:
 def _draw(folder: Path) -> None:
     from harness.report import pictures  # not before: it brings pandas and matplotlib
 
-    pictures.plot_all(folder)
+    pictures.plot_all(folder, say_error)
 
 
 def _safe(plan: Plan, progress: Progress, folder: Path) -> str:
@@ -167,9 +163,3 @@ def ignore_signals() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.default_int_handler:
             signal.signal(number, signal.SIG_IGN)
-
-
-def say_error(sentence: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"[bold red]error:[/] {escape(sentence)}"
-    )

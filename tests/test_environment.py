@@ -9,6 +9,7 @@ import platform
 import subprocess
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from command_line import ROOT
 from pretended import CPU
 
 from harness import environment, results
+from harness.records import Machine
 
 
 def test_the_cpu_is_always_there() -> None:
@@ -28,6 +30,29 @@ def test_the_cpu_is_always_there() -> None:
 @pytest.mark.parametrize("device", ["cuda", "cuda:3"])
 def test_a_gpu_that_is_not_there_is_a_fact_too(device: str) -> None:
     assert environment.device_facts(device) == {"device_count": 0}
+
+
+@pytest.mark.parametrize(
+    "device, meant",
+    [("auto", "cuda"), ("cuda", "cuda"), ("cuda:1", "cuda:1"), ("cuda:01", "cuda:1")],
+)
+def test_what_torch_says_of_a_gpu_makes_a_machine(
+    device: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    properties = SimpleNamespace(
+        name="a pretended GPU", uuid="abc", major=9, minor=0, multi_processor_count=132,
+        total_memory=1 << 36, L2_cache_size=1 << 25,
+    )  # fmt: skip
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda index: asked.append(index) or properties
+    )
+    machine = Machine(**environment.device_facts(device))
+    assert (machine.device, machine.device_name) == (meant, "a pretended GPU")
+    assert asked == [1 if "1" in meant else 0]
+    assert environment.device_facts("cuda:2") == {"device_count": 2}
 
 
 def test_auto_is_the_gpu_where_there_is_one() -> None:

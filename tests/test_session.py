@@ -212,11 +212,20 @@ def test_the_seed_is_on_disk_only_when_no_kernel_runs_any_more(
     assert record["seed"] == PLAN.seed and record["device_name"] == CPU.device_name
 
 
-def test_a_second_ctrl_c_does_not_cut_the_first_short(play: Play, tmp_path: Path) -> None:
+def test_a_second_ctrl_c_does_not_cut_the_first_short(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = session.results.write_environment
+
+    def pressed_again(folder: Path, facts: dict[str, Any]) -> None:
+        if facts["seed"] is not None:
+            signal.raise_signal(signal.SIGINT)
+        write(folder, facts)
+
+    monkeypatch.setattr(session.results, "write_environment", pressed_again)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(Stopped, match=r"Stopped. 1 of 4 rows are in .*` draws them"):
         play([result()], KeyboardInterrupt())
-    signal.raise_signal(signal.SIGINT)
     assert json.loads((folder_in(tmp_path) / "environment.json").read_text())["seed"] == PLAN.seed
 
 
@@ -225,8 +234,10 @@ def test_ctrl_c_while_pictures_are_drawn(play: Play, monkeypatch: pytest.MonkeyP
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pictures, "plot_all", pressed)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(Stopped, match="2 of 4 rows are in"):
         play([result("a"), result("b")])
+    signal.raise_signal(signal.SIGINT)  # and a second one changes nothing
 
 
 def test_what_the_disk_refuses_is_no_kernels_fault(play: Play) -> None:

@@ -19,10 +19,10 @@ from harness.cli.options import (
     VerboseOption,
 )
 from harness.records import Build, HarnessError
-from harness.report.terminal import Progress
+from harness.report.terminal import Progress, console
 from harness.run import ask_builder
 from harness.run.plan import Plan
-from harness.session import Options, console, plan_run
+from harness.session import Options, plan_run
 
 
 def build(

@@ -18,7 +18,8 @@ from harness.cli import build, run, selfcheck, show
 from harness.cli.options import examples
 from harness.disk import refusal
 from harness.records import HarnessError
-from harness.session import Stopped, console, ignore_signals, say_error
+from harness.report.terminal import console, say_error
+from harness.session import Stopped, ignore_signals
 
 app = typer.Typer(
     add_completion=False,

@@ -9,8 +9,8 @@ from harness.build import toolchain
 from harness.catalog.find import ROOT
 from harness.cli.options import OutOption, SelfcheckArgument
 from harness.records import HarnessError
+from harness.report.terminal import console, working
 from harness.selfcheck import build
-from harness.session import console
 
 
 def selfcheck(what: SelfcheckArgument, out: OutOption = Path("results")) -> int:
@@ -21,10 +21,8 @@ def selfcheck(what: SelfcheckArgument, out: OutOption = Path("results")) -> int:
     toolchain.check(here.kind)
     folder = results.create_folder(out, "selfcheck-build", here.kind)
     results.write_environment(folder, environment.describe(here, ROOT).as_json())
-    with console.status("building ...") as status:
-        # Off a terminal, where there is no such line, each step gets one of its own.
-        say = status.update if console.is_terminal else console.print
-        rows = build.measure(ROOT, here, folder, say)
+    with working(console, "building") as step:
+        rows = build.measure(ROOT, here, folder, step)
     build.print_table(console, rows)
     console.print(str(folder), style="dim", markup=False, soft_wrap=True)
     return 0

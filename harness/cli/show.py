@@ -13,7 +13,7 @@ from harness.build import store
 from harness.catalog import facts, find
 from harness.cli.options import ClearOption, FolderArgument, OnlyProblemOption
 from harness.records import Kernel
-from harness.session import console
+from harness.report.terminal import console, say_error
 
 
 def list_(problem: OnlyProblemOption = None) -> int:
@@ -55,7 +55,7 @@ def plot(folder: FolderArgument) -> int:
     """Draw a run's plots again from its CSV files."""
     from harness.report import pictures  # not before: it brings pandas and matplotlib
 
-    drawn = pictures.plot_all(folder)
+    drawn = pictures.plot_all(folder, say_error)
     for path in drawn:
         console.print(str(path), markup=False, soft_wrap=True)
     if not drawn:

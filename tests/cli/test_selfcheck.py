@@ -29,7 +29,8 @@ def test_steps_and_figures_are_shown_where_there_is_no_terminal(
     monkeypatch.setattr(toolchain, "check", lambda device: None)
     run = call("selfcheck", "build", "--out", tmp_path / "out")
     assert run.code == 0
-    assert run.said.splitlines()[:2] == ["seed: ours", "seed: plain load_inline"]
+    steps = [line.strip() for line in run.said.splitlines()]
+    assert steps[:3] == ["building", "seed: ours", "seed: plain load_inline"]
     assert "15.0×" in run.said and str(run.folder) in run.said
     assert run.folder is not None
     assert json.loads((run.folder / "environment.json").read_text())["host"]["cores"]

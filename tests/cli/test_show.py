@@ -38,13 +38,14 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tree of its own, with a CUDA and a CPU kernel of strange names."""
     (tmp_path / "reference").mkdir()
     (tmp_path / "kernels" / "a[bold]b").mkdir(parents=True)
-    (tmp_path / "reference" / "a[bold]b.py").write_text(TINY.read_text())
-    head, tail = "", "class ModelNew: ...\n"
+    (tmp_path / "reference" / "a[bold]b.py").write_text('mode = "[blue]"\n' + TINY.read_text())
     for name, facts in {
         "on[red]gpu": 'DEVICES = ("cuda",)\nMIN_CAPABILITY = (9, 0)\n',
         "$on_cpu": 'DEVICES = ("cpu",)\n',
     }.items():
-        (tmp_path / "kernels" / "a[bold]b" / f"{name}.py").write_text(head + facts + tail)
+        (tmp_path / "kernels" / "a[bold]b" / f"{name}.py").write_text(
+            facts + "class ModelNew: ...\n"
+        )
     monkeypatch.setattr(find, "ROOT", tmp_path)
     return tmp_path
 
@@ -69,7 +70,7 @@ def test_list_says_which_kernels_would_not_run_here(
 
 def test_names_are_shown_as_they_are(tree: Path, call: Callable[..., Run]) -> None:
     run = call("list")
-    assert all(name in run.said for name in ("a[bold]b", "on[red]gpu", "$on_cpu"))
+    assert all(name in run.said for name in ("a[bold]b", "on[red]gpu", "$on_cpu", "[blue]"))
 
 
 def test_plot_draws_a_run_again(tmp_path: Path, call: Callable[..., Run]) -> None:
