@@ -226,11 +226,11 @@ def _by_case(frame: pd.DataFrame, baselines: Sequence[str]) -> list[tuple[Any, b
     timed = pd.concat([e["middle"].notna() for e in estimates], axis=1).all(axis=1)
     certain = timed & ~pd.concat(shaky, axis=1).any(axis=1)
     case_certain = certain.groupby(frame["case"]).transform("any")
-    chosen = certain | (timed & ~case_certain)
-    cases = frame.loc[chosen, "case"]
-    medians = [e[chosen].groupby(cases).median() for e in estimates]
-    rows = frame.loc[chosen, "(row)"].groupby(cases).first()
-    is_certain = case_certain[chosen].groupby(cases).first()
+    speaking = certain | (timed & ~case_certain)
+    cases = frame.loc[speaking, "case"]
+    medians = [e[speaking].groupby(cases).median() for e in estimates]
+    rows = frame.loc[speaking, "(row)"].groupby(cases).first()
+    is_certain = case_certain[speaking].groupby(cases).first()
     return [
         (rows[case], bool(is_certain[case]), [_timing(m.loc[case].tolist()) for m in medians])
         for case in rows.index
