@@ -9,6 +9,7 @@ which `read` drops, and never a row that lacks its samples.
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
@@ -113,13 +114,20 @@ def _append(path: Path, content: bytes) -> None:
             raise
 
 
-def refused(path: Path, error: OSError, rows: int = 0) -> HarnessError:
-    """What to say when a file cannot be written; rows: how many of the run's are on disk."""
+def refused(
+    path: Path, error: OSError, rows: int = 0, then: str = "run the rest again"
+) -> HarnessError:
+    """What to say when a file of a run cannot be written.
+
+    rows: how many of the run's are on disk; then: what to do when the cause is gone.
+    """
     why = f"Cannot write {path} ({error.strerror})"
     if not rows:
         return HarnessError(f"{why}; make room or name another folder.")
     safe = f"{rows} row{'s are' if rows > 1 else ' is'} safe in {path.with_name(RESULTS)}"
-    return HarnessError(f"{why}; {safe}. Make room, then run the rest again.")
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    remedy = "Make room" if full else "See to it that the folder can be written to"
+    return HarnessError(f"{why}; {safe}. {remedy}, then {then}.")
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -152,7 +160,7 @@ def read_environment(folder: Path) -> dict[str, Any]:
     """The facts of environment.json; empty when a run was stopped before it had any."""
     try:
         facts = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
 
@@ -194,10 +202,10 @@ def read(folder: Path) -> pd.DataFrame:
 
 def check_axes(axes: Iterable[str]) -> None:
     """Raise HarnessError if a column of results.csv has the name of an axis already."""
-    taken = [axis for axis in axes if axis in columns.names((), tuple(BASELINES))]
-    if taken:
+    clashes = [axis for axis in axes if axis in columns.names((), tuple(BASELINES))]
+    if clashes:
         raise HarnessError(
-            f"The problem's axis {taken[0]!r} has the name of a column of {RESULTS}: "
+            f"The problem's axis {clashes[0]!r} has the name of a column of {RESULTS}: "
             "call it something else in the problem's file."
         )
 

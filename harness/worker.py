@@ -14,7 +14,7 @@ from torch import nn
 
 from harness import device as devices
 from harness.build.compile import BuildFailed
-from harness.build.load_inline import NotBuilt, install
+from harness.build.load_inline import NotBuilt, Use, fallback, install
 from harness.catalog.load import load_module
 from harness.exchange import Exchange, Inputs
 from harness.records import Status
@@ -37,10 +37,11 @@ class Worker:
         self._timed: Callable[[], object] | None = None
         self._inputs: LiveInputs | None = None
         self._seeds: list[int] = []
+        self._uses: list[Use] = []
 
     def load(self) -> None:
         """Import the kernel file. Its extensions were built beforehand and are only loaded."""
-        install(Path(self._path), self._arch, compile_missing=False)
+        self._uses = install(Path(self._path), self._arch, compile_missing=False)
         try:
             devices.choose(self._device)
             self._make: Callable[..., nn.Module] = load_module(Path(self._path)).ModelNew
@@ -58,21 +59,27 @@ class Worker:
         """
         self.release()
         case = self._exchange.setup()
+        before = len(self._uses)
         try:
             torch.manual_seed(case.seed)
             model = self._make(*case.init_inputs).to(self._device, case.dtype)
             own = {name: value.shape for name, value in model.state_dict().items()}
             if own == {name: value.shape for name, value in case.state.items()}:
                 model.load_state_dict(case.state)
-        except (NotBuilt, BuildFailed) as error:
-            raise failure(error, Status.BUILD_FAILED, self._path) from error
         except Exception as error:
-            raise failure(error, Status.LOAD_FAILED, self._path) from error
+            del self._uses[before:]  # the file did not go on without these
+            missing = isinstance(error, NotBuilt | BuildFailed)
+            status = Status.BUILD_FAILED if missing else Status.LOAD_FAILED
+            raise failure(error, status, self._path) from error
         self._model = model
 
-    def call(self, trial: int) -> None:
-        """Run forward on a trial's inputs; put out its output and the inputs as they are now."""
+    def call(self, trial: int) -> str:
+        """Run forward on a trial's inputs; put out its output and the inputs as they are now.
+
+        Returns the extensions that the file has gone on without so far, and why; "" if none.
+        """
         self._call(self._exchange.inputs(trial, self._device))
+        return fallback(self._uses)
 
     def _call(self, inputs: Inputs) -> None:
         assert self._model is not None

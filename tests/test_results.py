@@ -337,5 +337,8 @@ def test_environment_keeps_order_and_tolerates_any_value(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["environment.json"]
 
 
-def test_a_missing_environment_is_no_facts(tmp_path):
+@pytest.mark.parametrize("content", [None, b"", b'{"torn": ', b"\xff\xfe", b"[1]"])
+def test_a_missing_or_broken_environment_is_no_facts(tmp_path, content):
+    if content is not None:
+        (tmp_path / "environment.json").write_bytes(content)
     assert results.read_environment(tmp_path) == {}

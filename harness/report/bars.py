@@ -37,28 +37,28 @@ def summary(run: Run) -> Figure | None:
     sweep would find (`stats.mean_speedup`). Kernels without a ranked case are listed last
     with what became of them; baselines other than eager are shown as kernels are.
     """
-    shown = [s for s in run.baselines if s.name != "eager"] + run.kernels
+    subjects = [s for s in run.baselines if s.name != "eager"] + run.kernels
     bars = [
-        [_bar(run.frame[run.frame["dtype"] == dtype], subject) for subject in shown]
+        [_bar(run.frame[run.frame["dtype"] == dtype], subject) for subject in subjects]
         for dtype in run.dtypes
     ]
-    subjects = sorted(zip(*bars, strict=True), key=_overall)
-    means = [bar.mean for subject in subjects for bar in subject if bar.mean]
+    ranking = sorted(zip(*bars, strict=True), key=_overall)
+    means = [bar.mean for subject in ranking for bar in subject if bar.mean]
     if not means:
         return None
     low = min(0.9, *(mean.ci_low for mean in means)) / 1.04
     high = max(1.1, *(mean.ci_high for mean in means)) * 1.04
     across, down = grid(len(bars), most=2)
-    names = 0.075 * max(len(subject[0].name) for subject in subjects)
+    names = 0.075 * max(len(subject[0].name) for subject in ranking)
     width = across * 3.5 + names
-    figure = Figure((max(4.5, width), down * (0.26 * len(subjects) + 0.75)))
+    figure = Figure((max(4.5, width), down * (0.26 * len(ranking) + 0.75)))
     panels = figure.subplots(down, across, squeeze=False, sharey=True)
     for panel in panels.flat[len(bars) :]:
         panel.set_visible(False)
-    by_dtype = zip(*subjects, strict=True)
+    by_dtype = zip(*ranking, strict=True)
     for panel, dtype, column in zip(panels.flat, run.dtypes, by_dtype, strict=False):
-        panel.set(title=dtype, xscale="log", xlim=(low, high), ylim=(len(subjects) - 0.4, -0.6))
-        panel.set_yticks(range(len(subjects)), [bar.name for bar in column])
+        panel.set(title=dtype, xscale="log", xlim=(low, high), ylim=(len(ranking) - 0.4, -0.6))
+        panel.set_yticks(range(len(ranking)), [bar.name for bar in column])
         panel.set_xlabel("speed-up (log)")
         ratio_axis(panel, "x", gap=0.14)
         _bar_chart(panel, column)
@@ -80,8 +80,8 @@ def _bar(frame: pd.DataFrame, subject: Subject) -> Bar:
         return Bar(name, subject.colour, None, fate)
     own = frame[frame["kernel"] == subject.name]
     fates = Counter(why or "without eager's time" for why in own["(unranked)"])
-    told = ", ".join(f"{count} {why}" for why, count in fates.most_common(2))
-    return Bar(name, subject.colour, None, f"not ranked: {told}")
+    commonest = ", ".join(f"{count} {why}" for why, count in fates.most_common(2))
+    return Bar(name, subject.colour, None, f"not ranked: {commonest}")
 
 
 def _overall(subject: Sequence[Bar]) -> float:

@@ -98,11 +98,11 @@ def _size_axis(panel: Axes, run: Run, width_in: float) -> float:
     if run.numeric:
         margin = (last / first) ** 0.06
         panel.set_xlim(first / margin, last * margin)
-        shown = thinned(labels, last, first, last, gap=max(0.1, label_in / width_in))
+        ticks = thinned(labels, last, first, last, gap=max(0.1, label_in / width_in))
     else:
         panel.set_xlim(first - 0.4, last + 0.4)
-        shown = list(labels)
-    panel.set_xticks(shown, [labels[place] for place in shown])
+        ticks = list(labels)
+    panel.set_xticks(ticks, [labels[place] for place in ticks])
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_minor_locator(NullLocator())
     return 0 if run.numeric or label_in * len(labels) < width_in else 30
@@ -170,9 +170,9 @@ def _why_empty(frame: pd.DataFrame) -> str:
 
 
 def _legend(run: Run, subjects: Sequence[Subject], values: Values) -> list[Line2D]:
-    shown = [
+    entries = [
         Line2D([], [], label=shortened(s.name), **_pen(s, subjects))
         for s in subjects
         if values(run.frame, s)
     ]
-    return shown + ([hollow_mark(run.reasons)] if run.reasons else [])
+    return entries + ([hollow_mark(run.reasons)] if run.reasons else [])

@@ -107,12 +107,12 @@ def thinned(
 
     gap: the smallest distance to keep, as a part of a log axis from low to high.
     """
-    kept: list[float] = []
+    ticks: list[float] = []
     inside = (value for value in values if low <= value <= high)
     for value in sorted(inside, key=lambda value: abs(math.log(value / anchor))):
-        if all(abs(math.log(value / other)) >= gap * math.log(high / low) for other in kept):
-            kept.append(value)
-    return sorted(kept)
+        if all(abs(math.log(value / other)) >= gap * math.log(high / low) for other in ticks):
+            ticks.append(value)
+    return sorted(ticks)
 
 
 def log_ticks(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,29 +64,29 @@ class Run:
     fixed: list[str]
     """`axis = value` of the axes that never vary."""
 
-    @property
+    @cached_property
     def problem(self) -> str:
         return str(self.frame["problem"].iloc[0])
 
-    @property
+    @cached_property
     def rows(self) -> list[Any]:
         return _ordered(self.frame["(row)"])
 
-    @property
+    @cached_property
     def numeric(self) -> bool:
         """Do the rows have logarithms?"""
         return all(isinstance(row, int | float) and row > 0 for row in self.rows)
 
-    @property
+    @cached_property
     def places(self) -> dict[Any, float]:
         """Row -> where it stands on a line: its own value, or its rank if it has no logarithm."""
         return {row: row if self.numeric else rank for rank, row in enumerate(self.rows, start=1)}
 
-    @property
+    @cached_property
     def columns(self) -> list[tuple[Any, ...]]:
         return _ordered(self.frame["(column)"])
 
-    @property
+    @cached_property
     def dtypes(self) -> list[str]:
         return list(dict.fromkeys(self.frame["dtype"]))
 
@@ -94,14 +95,14 @@ class Run:
         here = self.frame["(column)"].map(lambda value: value == column)
         return self.frame[here & (self.frame["dtype"] == dtype)]
 
-    @property
+    @cached_property
     def kernels(self) -> list[Subject]:
         """Those that were timed come first, and take the first colours."""
         timed = set(self.frame.loc[timed_rows(self.frame), "kernel"])
         names = sorted(dict.fromkeys(self.frame["kernel"]), key=lambda name: name not in timed)
         return _styled(names, KERNEL_COLOURS, is_kernel=True)
 
-    @property
+    @cached_property
     def reasons(self) -> list[str]:
         """Why some of what was timed is not ranked."""
         timed = self.frame[timed_rows(self.frame)]
@@ -110,7 +111,7 @@ class Run:
         why += ["uncertain"] if timed["uncertain"].fillna("").ne("").any() else []
         return [reason for reason in dict.fromkeys(why) if reason]
 
-    @property
+    @cached_property
     def baselines(self) -> list[Subject]:
         """Those that were timed in some case."""
         return _styled(columns.baselines(self.frame), BASELINE_COLOURS, is_kernel=False)
@@ -225,11 +226,11 @@ def _by_case(frame: pd.DataFrame, baselines: Sequence[str]) -> list[tuple[Any, b
     timed = pd.concat([e["middle"].notna() for e in estimates], axis=1).all(axis=1)
     certain = timed & ~pd.concat(shaky, axis=1).any(axis=1)
     case_certain = certain.groupby(frame["case"]).transform("any")
-    chosen = certain | (timed & ~case_certain)
-    cases = frame.loc[chosen, "case"]
-    medians = [e[chosen].groupby(cases).median() for e in estimates]
-    rows = frame.loc[chosen, "(row)"].groupby(cases).first()
-    is_certain = case_certain[chosen].groupby(cases).first()
+    speaking = certain | (timed & ~case_certain)
+    cases = frame.loc[speaking, "case"]
+    medians = [e[speaking].groupby(cases).median() for e in estimates]
+    rows = frame.loc[speaking, "(row)"].groupby(cases).first()
+    is_certain = case_certain[speaking].groupby(cases).first()
     return [
         (rows[case], bool(is_certain[case]), [_timing(m.loc[case].tolist()) for m in medians])
         for case in rows.index

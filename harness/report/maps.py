@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -52,7 +53,7 @@ def speedup_maps(run: Run, kernel: Subject) -> Figure | None:
         _heat_map(panel, run, dtype, kernel, scale)
         panel.set(title=dtype, xlabel=folded(run.column_axes, 36))
     for panel in panels[:, 0]:
-        panel.set_ylabel(run.row_axis)
+        panel.set_ylabel(textwrap.fill(run.row_axis, 4 + 5 * len(run.rows)))
     _colour_bar(figure, list(panels.flat), scale, beyond, cells=down * len(run.rows))
     headline = f"{run.problem} · {shortened(kernel.name)}"
     header(figure, headline, ["Speed-up over eager", *run.machine, *run.fixed])

@@ -17,7 +17,6 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from harness import PROGRAM, results
-from harness.records import HarnessError
 from harness.report import bars, curves, dots, layout, maps
 from harness.report.drawing import DPI, STYLE
 from harness.report.layout import Run
@@ -38,7 +37,7 @@ def plot_all(folder: Path, warn: Callable[[str], None]) -> list[Path]:
     Raises HarnessError when the folder holds no results or cannot be written to.
     """
     run = layout.load(folder)
-    drawn = []
+    files = []
     with matplotlib.rc_context(STYLE):
         for name, draw in _pictures(run).items():
             try:
@@ -51,8 +50,8 @@ def plot_all(folder: Path, warn: Callable[[str], None]) -> list[Path]:
             for suffix, image in images.items():
                 _write(folder / f"{name}.{suffix}", image)
             if images:
-                drawn.append(folder / f"{name}.png")
-    return drawn
+                files.append(folder / f"{name}.png")
+    return files
 
 
 def _pictures(run: Run) -> Mapping[str, Callable[[], Figure | None]]:
@@ -89,9 +88,7 @@ def _write(path: Path, image: bytes) -> None:
     try:
         results.write_whole(path, image)
     except OSError as error:
-        rows = len(results.read(path.parent))
-        raise HarnessError(
-            f"Cannot write {path} ({error.strerror}); all {rows} rows are safe in "
-            f"{path.with_name(results.RESULTS)}. Make room, then `{PROGRAM} plot "
-            f"{path.parent}` draws them."
+        folder = path.parent
+        raise results.refused(
+            path, error, len(results.read(folder)), f"draw them with `{PROGRAM} plot {folder}`"
         ) from error

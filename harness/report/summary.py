@@ -63,9 +63,9 @@ def _print_kernels(
     if _width(columns) > console.width:
         for kernel, *figures, remarks in zip(*columns.values(), strict=True):
             heads = (head.replace("\n", "") for head in list(columns)[1:-1])
-            told = [f"{text} {head}" for head, text in zip(heads, figures, strict=True) if text]
+            parts = [f"{text} {head}" for head, text in zip(heads, figures, strict=True) if text]
             say(console, f"[bold]{kernel}[/]")
-            say(console, *told, *filter(None, [remarks]), lead="    ")
+            say(console, *parts, *filter(None, [remarks]), lead="    ")
         return
     table = Table(header_style="bold", box=None, padding=(0, 1))
     for head in columns:

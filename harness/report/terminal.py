@@ -188,10 +188,10 @@ class Progress:
             return
         how = {"lean": "", "full": " with PyTorch's headers", "cached": " (cached)"}
         text = f"built {name} in {build.seconds:.1f} s{how.get(build.route or '', '')}"
+        if build.route is None:
+            text = f"{name} built nothing" if build.fallback else f"{name} has nothing to build"
         if build.fallback:
             text += f", [yellow]but the file goes on without {escape(_near(build.fallback))}[/]"
-        elif build.route is None:
-            text = f"{name} has nothing to build"
         spilled, local = build.most("spill_bytes"), build.most("local_bytes")
         if spilled:
             text += f", [yellow]spills {spilled} bytes of registers[/]"

@@ -37,9 +37,10 @@ class WorkerClient:
         """Make ModelNew for the case that the judge has ready."""
         self.child.ask("construct")
 
-    def call(self, trial: int) -> None:
-        """Have the kernel's output on a trial put into the exchange."""
-        self.child.ask("call", trial=trial)
+    def call(self, trial: int) -> str:
+        """Have the kernel's output on a trial put into the exchange; what the file goes on
+        without, if an extension of its own could not be had, else ""."""
+        return str(self.child.ask("call", trial=trial))
 
     def warm_up(self, trials: Sequence[int], seconds: float) -> float:
         """Get ready to be timed on these trials in turn; rough microseconds per call."""

@@ -7,6 +7,8 @@ becomes a row, and the row is on disk before the next one starts.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -60,6 +62,17 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
             runner.close(patience_s)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one kernel on one case."""
+
+    verdict: Verdict
+    timings: Mapping[str, Timing] = field(default_factory=dict)
+    """By subject; empty if it was not timed."""
+    fallback: str = ""
+    """What its file went on without, as its worker says."""
+
+
 class Runner:
     """The children of one run, and what is known so far."""
 
@@ -76,36 +89,40 @@ class Runner:
     def row(self, kernel: Kernel, case: Case, index: int) -> Result:
         """What becomes of one kernel on one case."""
         plan = self._plan
-        timings: dict[str, Timing] = {}
         if why := unsupported(kernel, plan.problem, case, plan.capability) or self._given_up.get(
             kernel.name
         ):
-            verdict = Verdict(Status.SKIPPED, why)
+            outcome = Outcome(Verdict(Status.SKIPPED, why))
         elif (build := self.builds[kernel.name]).status:
-            verdict = Verdict(build.status, build.reason)
+            outcome = Outcome(Verdict(build.status, build.reason))
         else:
-            verdict, timings = self._try_twice(kernel, case, index)
+            outcome = self._try_twice(kernel, case, index)
             self._release_worker(kernel.name)  # another kernel may need the memory
-        own = timings.pop(KERNEL, None)
-        ranked = own is not None and verdict.status is Status.PASSED
+        return self._result(kernel, case, index, outcome)
+
+    def _result(self, kernel: Kernel, case: Case, index: int, outcome: Outcome) -> Result:
+        build = self.builds.get(kernel.name)
+        fallback = outcome.fallback or (build.fallback if build else "")
+        baselines = dict(outcome.timings)
+        own = baselines.pop(KERNEL, None)
+        ranked = own is not None and outcome.verdict.status is Status.PASSED and not fallback
         return Result(
-            problem=plan.problem.name,
+            problem=self._plan.problem.name,
             kernel=kernel.name,
             case=case,
             case_index=index,
-            verdict=verdict,
-            build=self.builds.get(kernel.name),
+            verdict=outcome.verdict,
+            build=build,
             known_defect=kernel.known_defect,
             timing=own,
-            baselines=timings,
-            speedups={name: stats.speedup(t, own) for name, t in timings.items()}
+            baselines=baselines,
+            speedups={name: stats.speedup(t, own) for name, t in baselines.items()}
             if ranked and own
             else {},
+            fallback=fallback,
         )
 
-    def _try_twice(
-        self, kernel: Kernel, case: Case, index: int
-    ) -> tuple[Verdict, dict[str, Timing]]:
+    def _try_twice(self, kernel: Kernel, case: Case, index: int) -> Outcome:
         """Judge and time; once more if the judge died over it, or the server of all processes."""
         try:
             return self._judge_and_time(kernel, case, index)
@@ -114,30 +131,28 @@ class Runner:
         try:
             return self._judge_and_time(kernel, case, index)
         except JudgeDied as died:
-            return died.verdict, {}
+            return Outcome(died.verdict)
         except ChildFailed as failed:
             self._drop_worker(kernel.name)
-            return Verdict(failed.status, f"{failed.reason}, twice on this case"), {}
+            return Outcome(Verdict(failed.status, f"{failed.reason}, twice on this case"))
 
-    def _judge_and_time(
-        self, kernel: Kernel, case: Case, index: int
-    ) -> tuple[Verdict, dict[str, Timing]]:
+    def _judge_and_time(self, kernel: Kernel, case: Case, index: int) -> Outcome:
         """Raises JudgeDied, and ChildFailed if the server of all processes died."""
         try:
             ready = self.judge.prepare(case, index)
-            verdict = self._judge(kernel, ready.trials)
-            if verdict.status not in TIMED or self._plan.judge_only:
-                return verdict, {}
+            judged = self._judge(kernel, ready.trials)
+            if judged.verdict.status not in TIMED or self._plan.judge_only:
+                return judged
             worker = self._worker(kernel)
             timings = measure(self.judge, worker, case, ready, self._plan.effort)
             at = worker.finish(ready.timed)
             wrong = ruling.when_timed(self.judge.compare(at, kernel.name))
-            return (wrong, {}) if wrong else (verdict, timings)
+            return replace(judged, verdict=wrong) if wrong else replace(judged, timings=timings)
         except BaselineFailed:
             self._release_worker(kernel.name)  # the judge may have to prepare the case again
             return self._judge_and_time(kernel, case, index)
         except CaseFailed as failed:
-            return failed.verdict, {}
+            return Outcome(failed.verdict)
         except ChildFailed as failed:
             if failed.lost:
                 raise
@@ -145,19 +160,20 @@ class Runner:
                 self._drop_worker(kernel.name)
             if failed.status is Status.TIMED_OUT:
                 self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
-            return Verdict(failed.status, failed.reason), {}
+            return Outcome(Verdict(failed.status, failed.reason))
 
-    def _judge(self, kernel: Kernel, trials: int) -> Verdict:
+    def _judge(self, kernel: Kernel, trials: int) -> Outcome:
         """Run the kernel on the trials, as far as the first that it gets wrong."""
         worker = self._worker(kernel)
         worker.construct()
         comparisons: list[Comparison] = []
+        fallback = ""
         for trial in range(trials):
-            worker.call(trial)
+            fallback = worker.call(trial)
             comparisons.append(self.judge.compare(trial, kernel.name))
             if comparisons[-1].status:
                 break
-        return ruling.verdict(comparisons)
+        return Outcome(ruling.verdict(comparisons), fallback=fallback)
 
     def _worker(self, kernel: Kernel) -> WorkerClient:
         """The kernel's worker, started if it has none."""

@@ -113,6 +113,13 @@ def test_words_stand_out_on_dark_and_light_cells(draw):
     assert ink == {"1.00×": "#000000", "4.00×": "#ffffff", "0.25×": "#ffffff"}
 
 
+@pytest.mark.parametrize("rows", [1, 2, 8])
+def test_an_axis_with_a_long_name_stays_on_the_page(draw, rows):
+    name = "an_axis_whose_name_is_quite_long"
+    figure = draw(sizes={name: [2**i for i in range(rows)], f"{name}_too": [1, 2]})
+    assert cut_off(figure) == []
+
+
 def test_a_single_size_fits_a_small_page(draw):
     figure = draw(sizes={"rows": [1]}, dtypes=("float32", "float16"))
     figure.draw_without_rendering()

@@ -157,12 +157,22 @@ def test_a_full_disk_is_one_sentence_that_counts_what_is_safe(tmp_path, room):
     with pytest.raises(HarnessError) as failure:
         pictures.plot_all(tmp_path, no_warning)
     sentence = str(failure.value)
-    assert f"all 20 rows are safe in {tmp_path / 'results.csv'}" in sentence
+    assert f"20 rows are safe in {tmp_path / 'results.csv'}. Make room" in sentence
     assert f"run_bench.py plot {tmp_path}" in sentence
     assert "\n" not in sentence
     assert {path.name for path in tmp_path.iterdir()} == {
         "results.csv", "samples.csv", "environment.json",
     }  # fmt: skip
+
+
+def test_a_folder_that_is_closed_is_one_sentence(tmp_path, monkeypatch):
+    def denied(self, content):
+        raise PermissionError(13, "Permission denied")
+
+    make_run(tmp_path)
+    monkeypatch.setattr(Path, "write_bytes", denied)
+    with pytest.raises(HarnessError, match=r"Permission denied.*10 rows are safe.*can be written"):
+        pictures.plot_all(tmp_path, no_warning)
 
 
 def test_pictures_of_before_survive_a_full_disk(tmp_path, room):

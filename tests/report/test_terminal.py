@@ -141,6 +141,13 @@ def test_what_a_build_has_said_its_rows_do_not_repeat(progress: Progress, consol
     assert "fallback" in marked
 
 
+def test_a_file_whose_only_extension_failed_built_nothing(
+    progress: Progress, console: Console
+) -> None:
+    progress.built(KERNELS[0], Build(1.2, fallback="ext: no nvcc"))
+    assert said(console) == "  fast built nothing, but the file goes on without ext: no nvcc\n"
+
+
 def test_a_single_case_is_named_in_full(console: Console) -> None:
     Progress(console, KERNELS, CASES[:1]).row(row())
     assert "rows=1 columns=8 float32 cpu" in said(console)
