@@ -75,7 +75,7 @@ def row(result: Result) -> dict[str, object]:
         "status": result.verdict.status,
         "known_defect": result.known_defect,
         "reason": result.verdict.reason,
-        "fallback": fallback(result) or None,
+        "fallback": result.fallback or None,
         "uncertain": " ".join(result.uncertain) or None,
         "error_rel": result.verdict.error_rel,
         "eager_error_rel": result.verdict.eager_error_rel,
@@ -108,11 +108,6 @@ def sample_rows(result: Result) -> Iterator[tuple[object, ...]]:
         for block, samples_us in enumerate(timing.blocks_us):
             for latency_us in samples_us:
                 yield result.case_index, result.kernel, subject, block, latency_us
-
-
-def fallback(result: Result) -> str:
-    """Why it is not the file's own kernel that a row speaks of; empty if it is."""
-    return result.fallback or (result.build.fallback if result.build else "")
 
 
 # From a frame

@@ -31,7 +31,7 @@ ANSWERS: Mapping[str, Answer] = {
     "compare": RIGHT,
     "load": None,
     "construct": None,
-    "call": None,
+    "call": "",
     "warm_up": 500.0,
     "finish": 0,
     "block": [],  # see Stage.answer

@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from harness.columns import fallback
 from harness.records import BASELINES, NOT_RUN, UNCERTAIN, Result, Status
 from harness.report.numbers import format_ratio
 from harness.report.terminal import say
@@ -93,7 +92,7 @@ def _ranked(rows: Sequence[Result], baseline: str) -> dict[int, float]:
     return {
         row.case_index: row.speedups[baseline].ratio
         for row in rows
-        if baseline in row.speedups and not row.uncertain and not fallback(row)
+        if baseline in row.speedups and not row.uncertain and not row.fallback
     }
 
 
@@ -104,7 +103,7 @@ def _means(rows: Sequence[Result], baselines: Sequence[str]) -> Mapping[str, flo
 
 def _passed(rows: Sequence[Result]) -> str:
     ran = [row for row in rows if row.verdict.status not in NOT_RUN]
-    passed = sum(row.verdict.status is Status.PASSED and not fallback(row) for row in ran)
+    passed = sum(row.verdict.status is Status.PASSED and not row.fallback for row in ran)
     return f"{passed}/{len(ran)}" if ran else "-"
 
 
@@ -126,7 +125,7 @@ def _remarks(rows: Sequence[Result]) -> str:
             parts.append(f"[yellow]{count} {status}, as the file says[/]")
         else:
             parts.append(f"[bold red]{count} {status}[/]")
-    if instead := sum(bool(fallback(row)) for row in rows):
+    if instead := sum(bool(row.fallback) for row in rows):
         parts.append(f"[bold red]{instead} fallback[/]")
     if shaky := sum(bool(row.uncertain) for row in rows):
         parts.append(f"[yellow]{shaky} uncertain[/]")
@@ -150,8 +149,8 @@ def _unsteady(rows: Sequence[Result]) -> str:
 
 
 def _conclusion(rows: Sequence[Result], means: Mapping[str, Mapping[str, float]]) -> str:
-    fell_back = {row.kernel for row in rows if fallback(row)}
-    failed = {row.kernel for row in rows if not row.as_expected and not fallback(row)}
+    fell_back = {row.kernel for row in rows if row.fallback}
+    failed = {row.kernel for row in rows if not row.as_expected and not row.fallback}
     right = {row.kernel for row in rows if row.verdict.status is Status.PASSED}
     right -= failed | fell_back
     best, unsure = _fastest([row for row in rows if row.kernel in right])

@@ -16,7 +16,6 @@ from rich.markup import escape
 from rich.table import Column
 from rich.text import Text
 
-from harness.columns import fallback
 from harness.records import Build, Case, Diagnostic, Kernel, Result, Status
 from harness.report.numbers import format_ratio, format_us
 
@@ -218,13 +217,13 @@ class Progress:
                 self._skipped.add((result.kernel, verdict.reason))
                 self._say(f"[dim]SKIPPED {escape(result.kernel)}: {escape(verdict.reason)}[/]")
             return
-        colour = "yellow" if fallback(result) else _COLOURS.get(verdict.status, "red")
+        colour = "yellow" if result.fallback else _COLOURS.get(verdict.status, "red")
         name = escape(f"{result.kernel:<{self._name_width}}")
         parts = [f"[{colour}]{verdict.status:<13}[/] {name}", self._short(result.case)]
         if result.timing:
             parts.append(f"[bold]{format_us(result.timing.median_us)}[/]")
         parts += [f"{format_ratio(s.ratio)} {name}" for name, s in result.speedups.items()]
-        if fallback(result):
+        if result.fallback:
             parts.append("[yellow]fallback[/]")
         if result.uncertain:
             parts.append(f"[yellow]uncertain: {', '.join(result.uncertain)}[/]")

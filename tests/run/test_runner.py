@@ -163,3 +163,21 @@ def test_rows_are_written_before_the_next_begins(go: Go, stage: Stage) -> None:
     with pytest.raises(KeyboardInterrupt):
         go(notes)
     assert [row.kernel for row in notes.rows] == ["a"]
+
+
+# fall-backs
+
+
+@pytest.mark.parametrize("who", ["builder", "worker"])
+def test_what_a_file_went_on_without_is_in_the_row_which_is_not_ranked(
+    who: str, go: Go, stage: Stage
+) -> None:
+    if who == "worker":
+        stage.answers["a call"] = ["ext: was not built ahead of time"]
+    else:
+        stage.answers["a build"] = [ANSWERS["build"] | {"fallback": "ext: error: no"}]
+    first, second = go(cases=PLAN.cases[:1]).rows
+    assert first.fallback.startswith("ext: ") and not second.fallback
+    assert first.verdict.status is P and first.timing and not first.speedups
+    assert second.speedups
+    assert (first.as_expected, second.as_expected) == (False, True)
