@@ -5,6 +5,8 @@ import sys
 if __name__ == "__main__":
     try:
         from harness.cli.main import main
+
+        code = main()
     except ModuleNotFoundError as error:
         print(
             f"The package {error.name!r} is not installed: run `make bench`, which installs what "
@@ -14,4 +16,4 @@ if __name__ == "__main__":
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    sys.exit(main())
+    sys.exit(code)

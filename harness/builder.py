@@ -15,8 +15,8 @@ from harness.build.compile import BuildFailed
 from harness.build.load_inline import Use, fallback, install
 from harness.catalog import syntax
 from harness.catalog.load import load_module
-from harness.children import Handler, RequestFailed, failure, note
 from harness.records import Build, HarnessError, Status
+from harness.serve import Handler, RequestFailed, failure, note
 
 
 def build(

@@ -8,75 +8,41 @@ sends is ever unpickled by the parent, and what it prints goes to its log file.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import functools
-import importlib
 import json
 import multiprocessing
 import os
 import signal
-import sys
+import tempfile
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from multiprocessing import forkserver
+from collections.abc import Callable, Iterator
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from harness.records import Status
+from harness import scratch
+from harness.records import HarnessError, Status
+from harness.serve import serve
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["harness.preload"])
 _PACKAGES = Path(__file__).resolve().parent.parent
-
-Handler = Callable[..., Any]
-
-_parent: Connection | None = None
-"""In a child: whom it answers."""
+_starting = threading.Lock()
 
 
 class ChildFailed(Exception):
     """A request that got no good answer: the status it means, and why in one sentence."""
 
-    def __init__(self, status: Status, reason: str, alive: bool):
+    def __init__(self, status: Status, reason: str, alive: bool, lost: bool = False):
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.alive = alive
         """Can the same child take another request?"""
-
-
-class RequestFailed(Exception):
-    """Raised by a handler inside a child: becomes ChildFailed in the parent."""
-
-    def __init__(self, status: Status, reason: str, poisoned: bool = False):
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.poisoned = poisoned
-        """The process cannot be trusted with another request, such as after a CUDA error."""
-
-
-def failure(error: Exception, otherwise: Status, file: str = "") -> RequestFailed:
-    """Name what went wrong in a child, pointing at the line of `file` that it went through."""
-    text = str(error).strip()
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
-    where = f" ({Path(file).name}:{lines[-1]})" if lines else ""
-    reason = f"{type(error).__name__}{where}: {text.splitlines()[0] if text else 'no message'}"
-    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:
-        return RequestFailed(Status.OUT_OF_MEMORY, reason)
-    if "can't allocate memory" in text:  # torch's CPU allocator raises a bare RuntimeError
-        return RequestFailed(Status.OUT_OF_MEMORY, reason)
-    # After a device error the CUDA context is lost; only a new process gets another.
-    return RequestFailed(otherwise, reason, poisoned="CUDA error" in text)
-
-
-def note(text: str, patience_s: float) -> None:
-    """Tell the parent, in the midst of a request, what is being done and how long it may take."""
-    if _parent is not None:
-        _parent.send_bytes(json.dumps({"note": text, "patience_s": patience_s}).encode())
+        self.lost = lost
+        """It went down with the server that all children are forked from, through no fault of
+        its own that is known: worth another try."""
 
 
 class Child:
@@ -85,21 +51,21 @@ class Child:
     The module goes by its name, so that the parent need not import what only a child uses.
     """
 
-    def __init__(self, module: str, *args: Any, log: Path) -> None:
+    def __init__(self, module: str, *args: Any, log: Path, timeout_s: float) -> None:
+        """timeout_s: how long a request may take that is not asked with a time of its own.
+
+        Raises HarnessError if the system starts no more processes.
+        """
         self.log = log
-        self._conn, theirs = _context.Pipe()
-        self._process = _context.Process(
-            target=_serve, args=(theirs, log, module, args), daemon=True
-        )
-        with _uninterrupted():
-            _start_server()
-            self._process.start()
-        theirs.close()
+        self._timeout_s = timeout_s
+        self._oom_kills = _oom_kills()
+        with uninterrupted(), _starting:
+            self._server, self._process, self._conn = _start(module, args, log)
 
     def ask(
         self,
         request: str,
-        timeout_s: float,
+        timeout_s: float | None = None,
         on_note: Callable[[str], None] | None = None,
         **arguments: Any,
     ) -> Any:
@@ -107,9 +73,10 @@ class Child:
 
         on_note: takes what the child says of its work meanwhile (`note`). Only with it does a
         note put off the deadline.
-        Raises ChildFailed: with the status the child gave; TIMED_OUT after `timeout_s`
-        seconds, the child killed; CRASHED if the child died.
+        Raises ChildFailed: with the status the child gave; TIMED_OUT after the time it has, the
+        child killed; CRASHED or OUT_OF_MEMORY if the child died.
         """
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
         message = json.dumps({"request": request, "arguments": arguments}).encode()
         deadline = time.monotonic() + timeout_s
         doing = ""
@@ -161,62 +128,156 @@ class Child:
         self._process.join(5)
         code = self._process.exitcode
         self.kill()
+        # What `multiprocessing` says of a child whose server is gone; it may not be quite dead yet.
+        patience_s = 1.0 if code == 255 else 0.0
+        if not _runs(self._server, patience_s):
+            reason = f"the server of all processes died during {request!r}"
+            return ChildFailed(Status.CRASHED, reason, alive=False, lost=True)
         if code is not None and code < 0:
             known = {number.value: number.name for number in signal.Signals}
             how = f"died of {known.get(-code, f'signal {-code}')}"
         else:
             how = f"exited with code {code}"
         reason = f"the process {how} during {request!r}"
-        if code == -signal.SIGKILL:
-            return ChildFailed(
-                Status.OUT_OF_MEMORY, reason + ", as when the system runs out of memory", False
-            )
+        if code == -signal.SIGKILL and _oom_kills() > self._oom_kills:
+            return ChildFailed(Status.OUT_OF_MEMORY, f"{reason}, for want of memory", alive=False)
         last = _last_line(self.log)
-        return ChildFailed(
-            Status.CRASHED, reason + (f"; it last said: {last}" if last else ""), False
-        )
+        reason += f"; it last said: {last}" if last else ""
+        return ChildFailed(Status.CRASHED, reason, alive=False)
 
 
-@functools.cache
-def _start_server() -> None:
-    """Start the server where it can import this package, wherever the command was called from.
+def _start(
+    module: str, args: tuple[Any, ...], log: Path
+) -> tuple[int, multiprocessing.process.BaseProcess, Connection]:
+    """Fork a child from the server, which may have to be started first, or again.
 
-    One that cannot says nothing: each child would then import torch by itself.
+    Returns the server's process id, the child and the pipe to it.
     """
-    given = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_PACKAGES), given]))
+    for attempt in range(3):
+        conn, theirs = _context.Pipe()
+        process = _context.Process(target=serve, args=(theirs, log, module, args), daemon=True)
+        try:
+            server = _start_server()
+            process.start()
+            return server, process, conn
+        except (OSError, EOFError) as error:  # the server died just now, or cannot fork
+            conn.close()
+            if attempt == 2:
+                raise HarnessError(
+                    f"No process can be started ({error or type(error).__name__}): raise the "
+                    "limits on processes and memory, or end what uses them up."
+                ) from error
+            time.sleep(0.2 * (attempt + 1))
+        finally:
+            theirs.close()
+    raise AssertionError
+
+
+def _start_server() -> int:
+    """Start the server if it does not run, where it can import this package, wherever the command
+    was called from; return its process id.
+
+    One that cannot import it says nothing: each child would then import torch by itself.
+    """
+    folder = tempfile.tempdir
+    paths = filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")])
+    # Its socket lies in a folder that the next run removes if this one cannot. A long name is
+    # none for a socket.
+    if len(str(scratch.folder())) < 60:
+        tempfile.tempdir = str(scratch.folder())
+    # A Ctrl-C is the parent's business: the server, and what it forks, never see one. Starting the
+    # tracker, which the server does as well, would let it through again.
+    resource_tracker.ensure_running()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        forkserver.ensure_running()
+        # Safe from what lies where the command was called, such as a torch.py or another harness.
+        with _environment(PYTHONPATH=os.pathsep.join(paths), PYTHONSAFEPATH="1"):
+            forkserver.ensure_running()
     finally:
-        del os.environ["PYTHONPATH"]
-        if given is not None:
-            os.environ["PYTHONPATH"] = given
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        tempfile.tempdir = folder
+    pid: int = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    return pid
 
 
 @contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Put a Ctrl-C off until the end: a child half started would print what became of it."""
+def _environment(**variables: str) -> Iterator[None]:
+    """With these variables, for a process that is started meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
+
+
+def _runs(server: int, patience_s: float) -> bool:
+    """Is that server the present one, and still alive after so many seconds?"""
+    deadline = time.monotonic() + patience_s
+    try:
+        # It is left for `multiprocessing` to wait for.
+        while os.waitid(os.P_PID, server, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if time.monotonic() >= deadline:
+                return True
+            time.sleep(0.01)
+    except ChildProcessError:  # waited for: another has taken its place
+        pass
+    return False
+
+
+def _oom_kills() -> int:
+    """How many processes the system has killed for want of memory: of this control group where
+    it counts them, else of the machine."""
+    group = ""
+    with contextlib.suppress(OSError, IndexError):
+        group = Path("/proc/self/cgroup").read_text().strip().rpartition("::")[2]
+    for counts in (
+        Path(f"/sys/fs/cgroup{group}/memory.events"),
+        Path("/sys/fs/cgroup/memory.events"),
+        Path("/sys/fs/cgroup/memory/memory.oom_control"),
+        Path("/proc/vmstat"),
+    ):
+        with contextlib.suppress(OSError, ValueError):
+            for line in counts.read_text().splitlines():
+                name, _, count = line.partition(" ")
+                if name == "oom_kill":
+                    return int(count)
+    return 0
+
+
+@contextlib.contextmanager
+def uninterrupted(discard: bool = False) -> Iterator[None]:
+    """Put Ctrl-C, and the signals that mean the same here, off until the end.
+
+    discard: forget them instead, where what is being done is to stop.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     pressed: list[int] = []
-    previous = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    previous = {
+        number: signal.signal(number, lambda number, frame: pressed.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is signal.default_int_handler
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
-        if pressed:
-            signal.raise_signal(signal.SIGINT)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        if pressed and not discard:
+            signal.raise_signal(pressed[0])
 
 
 def _kill_session(leader: int) -> None:
     """Kill what is left of a session. Not a process group: ninja gives each compiler its own."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it ended meanwhile
-            # pid (name) state ppid group session ...; a name may hold anything but ends last.
-            session = int(stat.read_text().rpartition(")")[2].split()[3])
-            if session == leader:
-                os.kill(int(stat.parent.name), signal.SIGKILL)
+            if os.getsid(int(process.name)) == leader:
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def _last_line(log: Path) -> str:
@@ -225,41 +286,3 @@ def _last_line(log: Path) -> str:
     except OSError:
         return ""
     return next((line[:200] for line in reversed(lines) if line), "")
-
-
-def _serve(conn: Connection, log: Path, module: str, args: tuple[Any, ...]) -> None:
-    """A child's life: answer requests until the parent hangs up."""
-    global _parent
-    _parent = conn
-    os.setsid()
-    # Let the server go when the parent does, even while this child hangs: it would wait for us.
-    os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
-    with contextlib.suppress(OSError):
-        # Die with the parent, even a killed one; and be what the system kills when memory ends.
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for descriptor in (1, 2):
-        os.dup2(output, descriptor)
-    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
-    handlers: Mapping[str, Handler] = importlib.import_module(module).make_handlers(*args)
-    while True:
-        try:
-            message = json.loads(conn.recv_bytes())
-        except EOFError:
-            return
-        try:
-            reply = {"answer": handlers[message["request"]](**message["arguments"])}
-        except RequestFailed as failure:
-            reply = {
-                "failed": failure.status,
-                "reason": failure.reason,
-                "poisoned": failure.poisoned,
-            }
-        except Exception:
-            # An error of the harness itself: the parent shows it as a crash, with this log.
-            traceback.print_exc()
-            os._exit(70)
-        conn.send_bytes(json.dumps(reply).encode())

@@ -1,4 +1,4 @@
-"""What a figure depends on: GPU, clocks, driver, versions, flags, revision."""
+"""What a figure depends on: device, clocks, driver, versions, revision, command line, date."""
 
 from __future__ import annotations
 
@@ -8,90 +8,136 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from harness import __version__
 from harness.build.toolchain import find_nvcc, host_compiler
-from harness.children import Handler
+from harness.records import Machine
+from harness.serve import Handler
 
 _PACKAGES = ("triton", "ninja", "numpy", "pandas", "matplotlib")
 
 
-def device_facts(device: str) -> dict[str, Any]:
-    """What torch knows of the device a child runs on. Call in a child: it may touch the GPU.
+@dataclass(frozen=True)
+class Gpu:
+    """What NVML says of a GPU. None: not every GPU or container reports everything."""
 
-    `device` may be "auto": CUDA where there is a GPU, else the CPU. Raises nothing for a
-    device that is not there; `available` says so.
+    driver: str | None = None
+    power_limit_w: float | None = None
+    sm_clock_max_mhz: int | None = None
+    memory_clock_max_mhz: int | None = None
+    ecc: bool | None = None
+    persistence: bool | None = None
+    temperature_c: int | None = None
+    unavailable: str | None = None
+    """Why nothing is known."""
+
+
+@dataclass(frozen=True)
+class Host:
+    system: str
+    cpu: str
+    cores: int | None
+    load_average: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """This tool."""
+
+    version: str
+    revision: str | None
+    """The commit that it runs from, marked when files differ from it; None outside a checkout."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The record that a run leaves."""
+
+    date: str
+    """When the run began, with the offset from UTC."""
+    machine: Machine
+    gpu: Gpu | None
+    host: Host
+    python: str
+    packages: Mapping[str, str | None]
+    nvcc: str | None
+    host_compiler: str | None
+    tool: Tool
+    argv: tuple[str, ...]
+    """Without where results went: a place on one machine, and no matter here."""
+    seed: int | None = None
+    """Of the run's inputs. None until the end: until then, no kernel is to know it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As environment.json has it: what the machine is stands among the rest."""
+        fields = asdict(self)
+        machine: dict[str, Any] = fields.pop("machine")
+        return {"date": fields.pop("date")} | machine | fields
+
+
+def device_facts(device: str) -> dict[str, Any]:
+    """What torch knows of a device: the fields of Machine, or how many GPUs there are instead.
+
+    CHILD: it may touch the GPU. `device` may be "auto": CUDA where there is a GPU, else the CPU.
     """
     import torch
 
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    chosen = torch.device(device)
-    if chosen.type == "cpu":
-        return {
-            "device": device,
-            "available": True,
-            "device_name": _cpu_name(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-            "cuda": torch.version.cuda,
-        }
-    count = torch.cuda.device_count()
-    if (chosen.index or 0) >= count:
-        return {"device": device, "available": False, "device_count": count}
-    properties = torch.cuda.get_device_properties(chosen)
-    return {
-        "device": device,
-        "available": True,
+        device = "cuda" if count else "cpu"
+    versions = {"torch": torch.__version__, "cuda": torch.version.cuda}
+    kind, _, number = device.partition(":")
+    if kind == "cpu":
+        here = {"device": device, "device_name": _cpu_name(), "threads": torch.get_num_threads()}
+        return here | versions
+    index = int(number or 0)
+    if index >= count:
+        return {"device_count": count}
+    properties = torch.cuda.get_device_properties(index)
+    return versions | {
+        "device": f"cuda:{index}" if number else "cuda",
         "device_name": properties.name,
         "device_uuid": str(properties.uuid),
         "capability": [properties.major, properties.minor],
         "multiprocessors": properties.multi_processor_count,
         "memory_bytes": properties.total_memory,
         "l2_bytes": properties.L2_cache_size,
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda,
     }
 
 
-def describe(facts: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """The environment record of a run: device facts, host, toolchain, versions, revision."""
-    record: dict[str, Any] = dict(facts)
-    if "device_uuid" in facts:
-        record["gpu"] = _nvml(facts["device_uuid"])
-    record |= {
-        "host": {
-            "system": platform.platform(),
-            "cpu": _cpu_name(),
-            "cores": os.cpu_count(),
-            "load_average": list(os.getloadavg()),
-        },
-        "python": platform.python_version(),
-        "packages": {"torch": facts.get("torch")} | {name: _package(name) for name in _PACKAGES},
-        "nvcc": _said([str(find_nvcc()), "--version"], line=-1) if find_nvcc() else None,
-        "host_compiler": _said([*host_compiler(), "--version"]),
-        "tool": {"version": __version__, "revision": _revision(root)},
-        "argv": _argv(),
-    }
-    return record
+def describe(machine: Machine, root: Path) -> Environment:
+    """The environment record of a run that starts now. root: the folder of this tool's checkout."""
+    nvcc = find_nvcc()
+    return Environment(
+        date=datetime.now().astimezone().isoformat(timespec="seconds"),
+        machine=machine,
+        gpu=_nvml(machine.device_uuid) if machine.device_uuid else None,
+        host=Host(platform.platform(), _cpu_name(), os.cpu_count(), os.getloadavg()),
+        python=platform.python_version(),
+        packages={"torch": machine.torch} | {name: _package(name) for name in _PACKAGES},
+        nvcc=_printed([str(nvcc), "--version"], line=-1) if nvcc else None,
+        host_compiler=_printed([*host_compiler(), "--version"]),
+        tool=Tool(__version__, _revision(root)),
+        argv=_argv(),
+    )
 
 
-def _argv() -> list[str]:
-    """The command line without where results went: a place on one machine, and no matter here."""
-    given = sys.argv[1:]
-    while "--out" in given:
-        at = given.index("--out")
-        del given[at : at + 2]
-    return [argument for argument in given if not argument.startswith("--out=")]
+def _argv() -> tuple[str, ...]:
+    arguments = sys.argv[1:]
+    while "--out" in arguments:
+        at = arguments.index("--out")
+        del arguments[at : at + 2]
+    return tuple(argument for argument in arguments if not argument.startswith("--out="))
 
 
-def _nvml(uuid: str) -> dict[str, Any]:
-    """Driver, power and clocks by NVML, as far as this GPU reports them."""
+def _nvml(uuid: str) -> Gpu:
+    """As far as this GPU reports it."""
     import pynvml
 
-    facts: dict[str, Any] = {}
     try:
         pynvml.nvmlInit()
         gpu = pynvml.nvmlDeviceGetHandleByUUID(uuid if uuid.startswith("GPU-") else f"GPU-{uuid}")
@@ -108,15 +154,16 @@ def _nvml(uuid: str) -> dict[str, Any]:
                 gpu, pynvml.NVML_TEMPERATURE_GPU
             ),
         }
+        facts = {}
         for name, read in readings.items():
             try:
                 facts[name] = read()
             except pynvml.NVMLError:
-                facts[name] = None  # not every GPU or container reports everything
+                facts[name] = None
         pynvml.nvmlShutdown()
+        return Gpu(**facts)
     except pynvml.NVMLError as error:
-        facts["unavailable"] = str(error)
-    return facts
+        return Gpu(unavailable=str(error))
 
 
 def _package(name: str) -> str | None:
@@ -136,18 +183,20 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _said(command: list[str], line: int = 0) -> str | None:
+def _printed(command: list[str], line: int = 0) -> str | None:
     """One line of what a command prints; None if it fails."""
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-        return said.stdout.strip().splitlines()[line]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        return run.stdout.strip().splitlines()[line]
     except (OSError, subprocess.SubprocessError, IndexError):
         return None
 
 
 def _revision(root: Path) -> str | None:
-    """The commit this tool runs from, marked when files differ from it."""
-    return _said(["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"])
+    # An installed package may well lie inside a repository that is none of its own.
+    if not (root / ".git").exists():
+        return None
+    return _printed(["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"])
 
 
 def make_handlers() -> Mapping[str, Handler]:

@@ -1,13 +1,11 @@
 """CHILD: holds the reference, the inputs and the truth; compares outputs; times baselines.
 
-It never imports a kernel file. Inputs and outputs pass through files in the exchange folder,
-read back without unpickling anything but tensors and plain values.
+It never imports a kernel file. What passes between it and a worker passes by the exchange.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,11 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.children import Handler, failure
-from harness.device import pin_precision, use_device
+from harness import device as devices
+from harness.exchange import Exchange, Inputs, NotPlain, Setup
 from harness.records import BASELINES, Comparison, Status
+from harness.serve import Handler, failure, note
+from harness.timing import stopwatch
 from harness.timing.call import LiveInputs
-from harness.timing.stopwatch import Stopwatch
 from harness.verdict import ruling
 from harness.verdict.compare import compare
 from harness.verdict.oracle import Oracle
@@ -34,15 +33,14 @@ class Judge:
     """The judge's requests; the runner is the only one who asks."""
 
     def __init__(self, device: str, exchange: str) -> None:
-        pin_precision()
+        devices.pin_precision()
         # In this process: a pool of compilers would linger beside what is timed.
         os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
         self._device = torch.device(device)
-        self._exchange = Path(exchange)
+        self._exchange = Exchange(exchange)
         self._oracle: Oracle | None = None
         self._inputs: LiveInputs | None = None
         self._calls: dict[str, Callable[[], object]] = {}
-        self._stopwatch: Stopwatch | None = None
 
     def prepare(
         self,
@@ -51,32 +49,29 @@ class Judge:
         dtype: str,
         seed: int,
         families: Sequence[str] | None,
+        step_s: float,
     ) -> dict[str, Any]:
-        """Make inputs, truth and eager's output of a case.
+        """Make inputs, truth and eager's output of a case, and put what workers need into the
+        exchange.
 
-        Writes `setup.pt` and one `<n>.pt` of inputs per trial for the workers. Returns the
-        trials' names, and which of them give the inputs of timed calls.
+        step_s: how long importing the file, constructing Model or one forward may take.
+        Returns the trials' names, and which of them give the inputs of timed calls.
         """
         self.release()
         try:
-            use_device(self._device)
+            devices.choose(self._device)
             oracle = Oracle(
-                Path(problem), axes, getattr(torch, dtype), self._device, seed, families
-            )
+                Path(problem), axes, getattr(torch, dtype), self._device, seed, families,
+                on_step=lambda text: note(text, step_s),
+            )  # fmt: skip
         except Exception as error:
             raise failure(error, Status.UNGRADABLE, problem) from error
-        setup = {
-            "init_inputs": oracle.init_inputs,
-            "seed": seed,
-            "dtype": dtype,
-            "state": oracle.model.state_dict(),
-        }
         trials = oracle.trials
+        setup = Setup(oracle.init_inputs, seed, getattr(torch, dtype), oracle.model.state_dict())
         try:
-            torch.save(setup, self._exchange / "setup.pt")
+            self._exchange.put_setup(setup)
             for index, trial in enumerate(trials):
-                saved = {"inputs": trial.inputs, "seed": trial.seed}
-                torch.save(saved, self._exchange / f"{index}.pt")
+                self._exchange.put_inputs(index, Inputs(trial.inputs, trial.seed))
         except Exception as error:  # no room, above all
             raise failure(error, Status.UNGRADABLE) from error
         finite = [index for index, trial in enumerate(trials) if trial.finite]
@@ -85,42 +80,30 @@ class Judge:
         self._inputs = LiveInputs([trials[index].inputs for index in timed])
         return {"trials": [trial.name for trial in trials], "timed": timed}
 
-    def compare(self, trial: int, output: str) -> dict[str, Any]:
-        """Judge what a worker wrote for one trial; return the Comparison as a dict."""
-        return asdict(self._compare(trial, output))
+    def compare(self, trial: int, kernel: str) -> dict[str, Any]:
+        """Judge what a kernel's worker put out for one trial; return the Comparison's fields."""
+        return asdict(self._compare(trial, kernel))
 
-    def _compare(self, trial: int, output: str) -> Comparison:
+    def _compare(self, trial: int, kernel: str) -> Comparison:
         assert self._oracle is not None
         known = self._oracle.trials[trial]
         try:
-            output_value, inputs_after, devices = self._read(Path(output))
-        except Exception as error:
-            kind = re.search(r"GLOBAL ([\w.]+)", str(error))
-            what = f": it holds a {kind[1]}" if kind else ""
-            reason = f"the output is not made of plain tensors{what}"
-            return Comparison(Status.WRONG_STRUCTURE, reason)
+            output = self._exchange.take_output(kernel, self._device)
+        except NotPlain as error:
+            return Comparison(Status.WRONG_STRUCTURE, str(error))
         try:
-            if _changed(known.inputs, inputs_after):
+            if _changed(known.inputs, output.inputs):
                 return Comparison(Status.INPUT_MUTATED, f"{known.name} inputs changed in the call")
-            if devices != {self._device.type}:
-                reason = f"the output lies on {', '.join(sorted(devices))}, not {self._device.type}"
+            if output.devices != {self._device.type}:
+                places = ", ".join(sorted(output.devices))
+                reason = f"the output lies on {places}, not {self._device.type}"
                 return Comparison(Status.WRONG_STRUCTURE, reason)
-            comparison = compare(output_value, known.eager, known.truth)
+            comparison = compare(output.value, known.eager, known.truth)
         except Exception as error:
             raise failure(error, Status.UNGRADABLE) from error
         return ruling.of_trial(comparison, known.name, known.finite)
 
-    def _read(self, path: Path) -> tuple[Any, list[Any], set[str]]:
-        devices: set[str] = set()
-
-        def locate(storage: Any, location: str) -> Any:
-            devices.add(location.partition(":")[0])
-            return storage
-
-        saved = torch.load(path, map_location=locate, weights_only=True)
-        return _to(saved["output"], self._device), _to(saved["inputs"], self._device), devices
-
-    def start_baseline(self, name: str, warm_up_s: float) -> float:
+    def start_baseline(self, name: str, timer: str, warm_up_s: float) -> float:
         """Make a baseline ready on the case's own inputs; return about how long a call takes.
 
         In microseconds, by a few samples: after torch.compile, the warm-up's own clock would
@@ -138,17 +121,18 @@ class Judge:
                 call = torch.compile(model, mode=mode, dynamic=False)
             self._calls[name] = lambda: call(*inputs)
             with torch.no_grad():
-                self._watch().warm_up(self._calls[name], warm_up_s)
-            return median(self.block(name, 3))
+                stopwatch.warm_up(self._calls[name], warm_up_s, self._device)
+            return median(self.block(name, timer, 3))
         except Exception as error:
             raise failure(error, Status.RUNTIME_ERROR) from error
 
-    def block(self, name: str, samples: int) -> list[float]:
+    def block(self, name: str, timer: str, samples: int) -> list[float]:
         """Take one block of a baseline's samples, in microseconds."""
         try:
             assert self._inputs is not None
+            call, refresh = self._calls[name], self._inputs.refresh
             with torch.no_grad():
-                return self._watch().block(self._calls[name], samples, self._inputs.refresh)
+                return stopwatch.block(timer, call, samples, self._device, refresh)
         except Exception as error:
             raise failure(error, Status.RUNTIME_ERROR) from error
 
@@ -156,22 +140,7 @@ class Judge:
         """Forget the case and give its memory back."""
         self._oracle = self._inputs = None
         self._calls.clear()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def _watch(self) -> Stopwatch:
-        self._stopwatch = self._stopwatch or Stopwatch(self._device)
-        return self._stopwatch
-
-
-def _to(value: Any, device: torch.device) -> Any:
-    if isinstance(value, Tensor):
-        return value.to(device)
-    if isinstance(value, list | tuple):
-        return [_to(item, device) for item in value]
-    if isinstance(value, dict):
-        return {key: _to(item, device) for key, item in value.items()}
-    return value
+        devices.release(self._device)
 
 
 def _changed(before: Sequence[Any], after: Sequence[Any]) -> bool:

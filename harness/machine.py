@@ -1,78 +1,83 @@
-"""The machine that a run is on: its device, and what is built for it."""
+"""Finds out what machine a run is on. torch is asked in a child: this process starts no GPU."""
 
 from __future__ import annotations
 
 import re
 import sys
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from harness import cache
+from harness import cache, scratch
 from harness.build import toolchain
 from harness.children import Child, ChildFailed
-from harness.records import HarnessError
+from harness.records import HarnessError, Machine
 
-
-@dataclass(frozen=True)
-class Machine:
-    """What torch says of a device, as `environment.device_facts` has it."""
-
-    facts: Mapping[str, Any]
-
-    @property
-    def device(self) -> str:
-        """Such as cpu, cuda or cuda:1."""
-        return str(self.facts["device"])
-
-    @property
-    def kind(self) -> str:
-        """cpu or cuda."""
-        return self.device.partition(":")[0]
-
-    @property
-    def capability(self) -> tuple[int, int] | None:
-        """Compute capability of the GPU; None on a CPU."""
-        return tuple(self.facts["capability"]) if "capability" in self.facts else None
-
-    @property
-    def arch(self) -> str | None:
-        """What CUDA kernels are built for, such as 9.0a; None on a CPU."""
-        return toolchain.architecture(self.capability) if self.capability else None
+_START_TIMEOUT_S = 120
 
 
 def probe(device: str) -> Machine:
-    """Ask torch of a device, in a child, so that this process stays without a GPU.
+    """The machine with the device that is meant.
 
     device: auto, cpu, cuda or cuda:N. Raises HarnessError if there is no such device.
     """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device):
         raise HarnessError(f"There is no device {device!r}. Choose auto, cuda, cuda:N or cpu.")
     if complaint := cache.prepare():
         print(complaint, file=sys.stderr)
     toolchain.prepare_environment()
-    with tempfile.TemporaryDirectory() as folder:
-        child = Child("harness.environment", log=Path(folder) / "log")
-        try:
-            facts: dict[str, Any] = child.ask("device_facts", 120, device=device)
-        except ChildFailed as failed:
-            raise HarnessError(f"PyTorch does not start: {failed.reason}.") from failed
-        finally:
-            child.kill()
-    if not facts["available"]:
+    facts = _ask_torch(device)
+    if "device_count" in facts:
         raise HarnessError(
             f"PyTorch finds no GPU for --device {device} (it sees {facts['device_count']}): "
             "run with --device cpu, or install a CUDA build of torch and the NVIDIA driver."
         )
-    return Machine(facts)
+    if facts.get("capability") is None:
+        return Machine(**facts)
+    major, minor = facts.pop("capability")
+    arch = toolchain.architecture((major, minor))
+    return Machine(**facts, capability=(major, minor), arch=arch)
+
+
+def _ask_torch(device: str) -> dict[str, Any]:
+    log = scratch.make("probe") / "log"
+    child = Child("harness.environment", log=log, timeout_s=_START_TIMEOUT_S)
+    try:
+        facts: dict[str, Any] = child.ask("device_facts", device=device)
+        return facts
+    except ChildFailed as failed:
+        raise HarnessError(f"PyTorch does not start: {failed.reason}.") from failed
+    finally:
+        child.kill()
 
 
 def for_architecture(arch: str) -> Machine:
     """A machine with a GPU of that architecture, for what can be done without it.
 
-    Lean builds need no CUDA build of torch either.
+    Raises HarnessError if there can be no such architecture.
     """
-    facts = probe("cpu").facts
-    return Machine({**facts, "device": "cuda", "capability": toolchain.parse_architecture(arch)})
+    capability = toolchain.parse_architecture(arch)
+    toolchain.check_architecture(arch)
+    here = probe("cpu")
+    return replace(
+        here, device="cuda", device_name=f"a GPU of {arch}", capability=capability, arch=arch
+    )
+
+
+def gpu_capability() -> tuple[int, int] | None:
+    """Compute capability of the first GPU, as the driver has it; None without one.
+
+    In milliseconds, where torch takes seconds to start. torch has the last word: it may be built
+    without CUDA.
+    """
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        try:
+            gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
+            major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(gpu)
+            return int(major), int(minor)
+        finally:
+            pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return None

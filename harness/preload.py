@@ -6,7 +6,12 @@ a GPU. torch's build machinery does, when it finds a CUDA toolkit, only to warn 
 
 # ruff: noqa: E402, F401
 
+import os
+
 import torch
+
+# Meant for the server's own imports: a script that a child starts may want its folder.
+os.environ.pop("PYTHONSAFEPATH", None)
 
 _asks_for_a_gpu = torch.cuda.is_available
 torch.cuda.is_available = lambda: True

@@ -125,6 +125,37 @@ class Kernel:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """The device that a run is on, as torch sees it, and what is built for it.
+
+    What only a GPU has is None on a CPU, and `threads` on a GPU.
+    """
+
+    device: str
+    """Such as cpu, cuda or cuda:1."""
+    device_name: str
+    torch: str
+    """Its version."""
+    cuda: str | None
+    """The version of CUDA that torch is built with; None if it is built without."""
+    threads: int | None = None
+    """How many torch uses."""
+    capability: tuple[int, int] | None = None
+    """Compute capability."""
+    arch: str | None = None
+    """What CUDA kernels are built for, such as 9.0a."""
+    device_uuid: str | None = None
+    multiprocessors: int | None = None
+    memory_bytes: int | None = None
+    l2_bytes: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """cpu or cuda."""
+        return self.device.partition(":")[0]
+
+
+@dataclass(frozen=True)
 class Case:
     """One point of the sweep."""
 
@@ -159,6 +190,9 @@ class Verdict:
     """Largest ||kernel - truth|| / ||truth|| over the input families."""
     eager_error_rel: float | None = None
     """Eager's own error on the family where the kernel's error was largest."""
+    judge_died: bool = False
+    """There is none, since the judge's process died over the case, and again when it was tried
+    once more: nobody's fault that is known, and no clean end of a run."""
 
     def __post_init__(self) -> None:
         if self.status is Status.PASSED and self.error_rel is None:

@@ -9,42 +9,28 @@ which `read` drops, and never a row that lacks its samples.
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+from harness import columns
+from harness.records import BASELINES, HarnessError, Result
 
-from harness.records import BASELINES, HarnessError, Result, Timing
+if TYPE_CHECKING:  # who only writes need not wait for it
+    import pandas as pd
 
 RESULTS = "results.csv"
 SAMPLES = "samples.csv"
 ENVIRONMENT = "environment.json"
-
-ALWAYS_THERE = ("eager", "compile")
-"""Baselines whose columns are there even if they were not run."""
-
-BEFORE_AXES = ("problem", "kernel", "device", "dtype")
-AFTER_AXES = (
-    "case", "status", "known_defect", "reason",
-    "build_s", "build_route", "build_why_full",
-    "registers", "shared_bytes", "spill_bytes", "local_bytes",
-    "error_rel", "eager_error_rel",
-    "latency_us", "latency_ci_low_us", "latency_ci_high_us", "samples",
-)  # fmt: skip
-RESOURCES = ("registers", "shared_bytes", "spill_bytes", "local_bytes")
-"""Of a kernel's CUDA kernels, the one that takes most."""
-TEXT = (*BEFORE_AXES, "status", "known_defect", "reason", "build_route", "build_why_full")
-SAMPLE_COLUMNS = ("case", "kernel", "subject", "block", "latency_us")
 
 
 def create_folder(root: Path, problem: str, device: str) -> Path:
@@ -81,43 +67,81 @@ class Writer:
         cannot be written to.
         """
         self._folder = folder
+        self._rows = 0
         check_axes(axes)
         self._axes = tuple(axes)
-        self._columns = _columns(self._axes, tuple(dict.fromkeys([*ALWAYS_THERE, *baselines])))
+        self._columns = columns.names(
+            self._axes, tuple(dict.fromkeys([*columns.ALWAYS_THERE, *baselines]))
+        )
         self._write(RESULTS, [self._columns])
-        self._write(SAMPLES, [SAMPLE_COLUMNS])
+        self._write(SAMPLES, [columns.SAMPLE_COLUMNS])
 
     def append(self, result: Result) -> None:
         """Put one result on disk: its samples, then its row.
 
         Raises ValueError for an axis or baseline that the header does not have,
-        HarnessError when the disk refuses.
+        HarnessError when the disk refuses; the rows before are safe then.
         """
         if set(result.case.axes) != set(self._axes):
             raise ValueError(f"case [{result.case}] does not have the axes {self._axes}")
-        row = _row(result)
+        row = columns.row(result)
         if unknown := row.keys() - set(self._columns):
             raise ValueError(f"the header has no columns {sorted(unknown)}")
-        self._write(SAMPLES, _sample_rows(result))
+        self._write(SAMPLES, columns.sample_rows(result))
         self._write(RESULTS, [[row.get(column) for column in self._columns]])
+        self._rows += 1
 
     def _write(self, name: str, rows: Iterable[Iterable[object]]) -> None:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(map(_cell, row) for row in rows)
         path = self._folder / name
         try:
-            with path.open("ab") as file:
-                file.write(text.getvalue().encode(errors="backslashreplace"))
-                file.flush()
-                os.fsync(file.fileno())
+            _append(path, text.getvalue().encode(errors="backslashreplace"))
         except OSError as error:
-            raise _refused(path, error) from error
+            raise refused(path, error, self._rows) from error
 
 
-def _refused(path: Path, error: OSError) -> HarnessError:
-    return HarnessError(
-        f"Cannot write {path} ({error.strerror}); make room or name another folder."
-    )
+def _append(path: Path, content: bytes) -> None:
+    """Put the content on disk behind what is there, or leave the file as it was."""
+    with path.open("ab", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        try:
+            while content:  # a disk that is filling up takes a part
+                content = content[file.write(content) :]
+            os.fsync(file.fileno())
+        except BaseException:
+            os.ftruncate(file.fileno(), end)
+            raise
+
+
+def refused(
+    path: Path, error: OSError, rows: int = 0, then: str = "run the rest again"
+) -> HarnessError:
+    """What to say when a file of a run cannot be written.
+
+    rows: how many of the run's are on disk; then: what to do when the cause is gone.
+    """
+    why = f"Cannot write {path} ({error.strerror})"
+    if not rows:
+        return HarnessError(f"{why}; make room or name another folder.")
+    safe = f"{rows} row{'s are' if rows > 1 else ' is'} safe in {path.with_name(RESULTS)}"
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    remedy = "Make room" if full else "See to it that the folder can be written to"
+    return HarnessError(f"{why}; {safe}. {remedy}, then {then}.")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file aside, then rename it: it is there whole, or as it was before.
+
+    Raises OSError when the disk refuses.
+    """
+    aside = path.with_name(f".{path.name}.tmp")
+    try:
+        aside.write_bytes(content)
+        aside.replace(path)
+    except BaseException:  # Ctrl-C as well
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def write_environment(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -126,19 +150,17 @@ def write_environment(folder: Path, facts: Mapping[str, Any]) -> None:
     Raises HarnessError when the disk refuses.
     """
     path = folder / ENVIRONMENT
-    aside = path.with_suffix(".tmp")
     try:
-        aside.write_text(json.dumps(facts, indent=2, default=str) + "\n", encoding="utf-8")
-        aside.replace(path)
+        write_whole(path, (json.dumps(facts, indent=2, default=str) + "\n").encode())
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
     """The facts of environment.json; empty when a run was stopped before it had any."""
     try:
         facts = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
 
@@ -147,108 +169,45 @@ def read(folder: Path) -> pd.DataFrame:
     """Read results.csv: one row per (kernel, case), every number exactly as it was measured.
 
     Missing numbers are NaN, missing text is None, an empty reason is "". Axis columns
-    hold integers, floats or strings, whichever their cells look like.
+    hold integers, floats or strings, whichever their cells look like. Columns that a run of
+    an older version lacks are there: `uncertain` by its intervals, others without values.
     Raises HarnessError when there are no results to read.
     """
+    import pandas as pd
+
     path = folder / RESULTS
     if not path.is_file():
         raise HarnessError(f"{path} does not exist; name the folder of a finished run.")
-    header, *rows = _whole_records(path.read_bytes().decode(errors="replace")) or [[]]
+    try:
+        text = path.read_bytes().decode(errors="replace")
+    except OSError as error:
+        raise HarnessError(f"Cannot read {path} ({error.strerror}).") from error
+    header, *rows = _whole_records(text) or [[]]
     if not rows:
         raise HarnessError(f"{path} holds no results; run the benchmark again.")
-    if missing := {*BEFORE_AXES, "case", "status", "reason", "latency_us"} - set(header):
+    if missing := columns.REQUIRED - set(header):
         raise HarnessError(
             f"{path} is no results file of this tool: it has no column {min(missing)!r}."
         )
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    return pd.DataFrame(
-        {name: [_value(name, cell) for cell in cells] for name, cells in columns.items()}
+    axes = columns.axes(header)
+    frame = pd.DataFrame(
+        {
+            name: [_value(name, cell) if cell or name not in axes else "" for cell in cells]
+            for name, cells in zip(header, zip(*rows, strict=True), strict=True)
+        }
     )
-
-
-def axis_columns(frame: pd.DataFrame) -> list[str]:
-    """Names of the problem's axes: the columns between dtype and case."""
-    names = [str(column) for column in frame.columns]
-    return names[names.index(BEFORE_AXES[-1]) + 1 : names.index(AFTER_AXES[0])]
-
-
-def _columns(axes: Sequence[str], baselines: Sequence[str]) -> list[str]:
-    columns = [
-        *BEFORE_AXES,
-        *axes,
-        *AFTER_AXES,
-        *chain.from_iterable(_time_columns(_slug(name)) for name in baselines),
-        *chain.from_iterable(_speedup_columns(_slug(name)) for name in baselines),
-    ]
-    return columns
+    columns.fill_in(frame)
+    return frame
 
 
 def check_axes(axes: Iterable[str]) -> None:
     """Raise HarnessError if a column of results.csv has the name of an axis already."""
-    taken = [axis for axis in axes if axis in _columns((), tuple(BASELINES))]
-    if taken:
+    clashes = [axis for axis in axes if axis in columns.names((), tuple(BASELINES))]
+    if clashes:
         raise HarnessError(
-            f"The problem's axis {taken[0]!r} has the name of a column of {RESULTS}: "
+            f"The problem's axis {clashes[0]!r} has the name of a column of {RESULTS}: "
             "call it something else in the problem's file."
         )
-
-
-def _slug(baseline: str) -> str:
-    return baseline.replace("-", "_")
-
-
-def _time_columns(subject: str) -> tuple[str, str, str]:
-    return f"{subject}_us", f"{subject}_ci_low_us", f"{subject}_ci_high_us"
-
-
-def _speedup_columns(baseline: str) -> tuple[str, str, str]:
-    stem = f"speedup_vs_{baseline}"
-    return stem, f"{stem}_ci_low", f"{stem}_ci_high"
-
-
-def _row(result: Result) -> dict[str, object]:
-    """Column -> cell. Columns without a value are left out."""
-    row: dict[str, object] = {
-        "problem": result.problem,
-        "kernel": result.kernel,
-        "device": result.case.device,
-        "dtype": result.case.dtype,
-        **result.case.axes,
-        "case": result.case_index,
-        "status": result.verdict.status,
-        "known_defect": result.known_defect,
-        "reason": result.verdict.reason,
-        "error_rel": result.verdict.error_rel,
-        "eager_error_rel": result.verdict.eager_error_rel,
-    }
-    if result.build is not None:
-        row |= {
-            "build_s": result.build.seconds,
-            "build_route": result.build.route,
-            "build_why_full": result.build.why_full or None,
-        }
-        row |= {name: result.build.most(name) for name in RESOURCES}
-    if result.timing is not None:
-        row |= _times("latency", result.timing) | {"samples": result.timing.samples}
-    for name, timing in result.baselines.items():
-        row |= _times(_slug(name), timing)
-    for name, s in result.speedups.items():
-        columns = _speedup_columns(_slug(name))
-        row |= dict(zip(columns, (s.ratio, s.ci_low, s.ci_high), strict=True))
-    return row
-
-
-def _times(subject: str, timing: Timing) -> dict[str, object]:
-    values = (timing.median_us, timing.ci_low_us, timing.ci_high_us)
-    return dict(zip(_time_columns(subject), values, strict=True))
-
-
-def _sample_rows(result: Result) -> Iterator[tuple[object, ...]]:
-    own = {} if result.timing is None else {"kernel": result.timing}
-    for subject, timing in (own | dict(result.baselines)).items():
-        for block, samples_us in enumerate(timing.blocks_us):
-            for latency_us in samples_us:
-                yield result.case_index, result.kernel, subject, block, latency_us
 
 
 def _cell(value: object) -> object:
@@ -269,8 +228,8 @@ def _value(column: str, cell: str) -> object:
     if column == "reason":
         return cell
     if cell == "":
-        return None if column in TEXT else math.nan
-    if column not in TEXT:
+        return None if column in columns.TEXT else math.nan
+    if column not in columns.TEXT:
         for number in (int, float):
             with suppress(ValueError):
                 return number(cell)

@@ -4,101 +4,139 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
-from harness import environment, results
+from harness import PROGRAM, environment, machine, results
 from harness.build import toolchain
-from harness.catalog import find
-from harness.catalog.sweep import expand_cases
-from harness.machine import Machine
-from harness.records import NOT_RUN, Case, HarnessError, Result, Status
-from harness.report import pictures
-from harness.report.terminal import Progress, print_summary
+from harness.catalog import facts, find, sweep
+from harness.catalog.find import ROOT
+from harness.disk import CarefulWriter, refusal
+from harness.records import NOT_RUN, HarnessError, Kernel, Machine, Result, Status
+from harness.report.summary import print_summary
+from harness.report.terminal import Progress, console, say, say_error
 from harness.run import runner
 from harness.run.plan import FULL, QUICK, Plan
 
-ROOT = Path(__file__).resolve().parent.parent
-DEFAULT_DTYPES = {"cuda": "float32,bfloat16", "cpu": "float32"}
+DEFAULT_DTYPES = {"cuda": ("float32", "bfloat16"), "cpu": ("float32",)}
 
 
-def plan_run(
-    find_machine: Callable[[], Machine],
-    problem: str,
-    kernels: list[str] | None = None,
-    dtypes: str | None = None,
-    sweeps: list[str] | None = None,
-    baselines: Sequence[str] = (),
-    *,
-    quick: bool,
-) -> tuple[Plan, Machine]:
-    """What the options ask for, and the machine for it. Raises HarnessError for a mistake.
+class Stopped(Exception):
+    """Ctrl-C. The message says what is kept."""
 
-    find_machine: called last, since it takes seconds to start PyTorch and none to see a typo.
-    """
-    found = find.find_problem(ROOT, problem)
-    results.check_axes(found.axes)
-    chosen = find.find_kernels(ROOT, found, kernels or [])
 
-    def cases(device: str, default_dtypes: str) -> list[Case]:
-        return expand_cases(
-            found, device, (dtypes or default_dtypes).split(","), sweeps or [], quick
-        )
+@dataclass(frozen=True)
+class Options:
+    """What a call asks for. What is left empty has a default that the device or problem decides."""
 
-    cases("cpu", DEFAULT_DTYPES["cpu"])  # for its errors
-    machine = find_machine()
-    if any(machine.kind in kernel.devices for kernel in chosen):
-        toolchain.check(machine.kind)
+    problem: str
+    """A name, or the path of a file."""
+    kernels: Sequence[str] = ()
+    """Names or paths; all of the problem's if empty."""
+    device: str = "auto"
+    arch: str | None = None
+    """Build for this architecture instead of running on a device."""
+    dtypes: Sequence[str] = ()
+    sweeps: Sequence[str] = ()
+    """As `catalog.sweep.read_sweep` takes them."""
+    baselines: Sequence[str] = ()
+    quick: bool = False
+    judge_only: bool = False
+    rebuild: bool = False
+    timeout_s: float = 60.0
+    seed: int | None = None
+
+
+def plan_run(options: Options) -> Plan:
+    """What the options ask for, on this machine. Raises HarnessError for a mistake."""
+    problem = find.find_problem(ROOT, options.problem)
+    results.check_axes(problem.axes)
+    kernels = find.find_kernels(ROOT, problem, options.kernels)
+    ranges = sweep.read_sweep(problem, options.sweeps, options.quick)
+    # Last, since it takes seconds to start PyTorch and none to see a typo.
+    here = _machine(options, kernels)
+    dtypes = options.dtypes or DEFAULT_DTYPES[here.kind]
     plan = Plan(
-        problem=found,
-        kernels=chosen,
-        cases=cases(machine.device, DEFAULT_DTYPES[machine.kind]),
-        baselines=baselines,
-        device=machine.device,
-        capability=machine.capability,
-        arch=machine.arch,
-        effort=(QUICK if quick else FULL)[machine.kind],
+        problem=problem,
+        kernels=kernels,
+        cases=sweep.expand_cases(problem, ranges[here.kind], here.device, dtypes),
+        baselines=options.baselines,
+        machine=here,
+        effort=(QUICK if options.quick else FULL)[here.kind],
+        seed=secrets.randbits(32) if options.seed is None else options.seed,
+        timeout_s=options.timeout_s,
+        judge_only=options.judge_only,
+        rebuild=options.rebuild,
     )
-    return plan, machine
+    for kernel in kernels:
+        for case in plan.cases:  # for what the facts of a file get wrong, before anything is run
+            facts.unsupported(kernel, problem, case, here.capability)
+    return plan
 
 
-def seed_or_new(given: int | None) -> int:
-    return secrets.randbits(32) if given is None else given
+def _machine(options: Options, kernels: Sequence[Kernel]) -> Machine:
+    """The machine that is meant, which has what builds these kernels."""
+    arch, device = options.arch, options.device
+    here = machine.probe(device) if arch is None else machine.for_architecture(arch)
+    if any(here.kind in kernel.devices for kernel in kernels):
+        toolchain.check(here.kind)
+    return here
 
 
-def carry_out(plan: Plan, machine: Machine, out: Path, console: Console) -> int:
-    """Run the plan into a folder of its own, show how it goes; return the exit code."""
-    folder = results.create_folder(out, plan.problem.name, machine.kind)
-    writer = results.Writer(folder, list(plan.problem.axes), plan.baselines)
-    record = environment.describe(machine.facts, ROOT)
-    results.write_environment(folder, record)
-    console.print(
-        f"[bold]{plan.problem.name}[/] on {record['device_name']}: "
-        f"{_count(plan.kernels, 'kernel')} × {_count(plan.cases, 'case')} → {folder}",
-        soft_wrap=True,
-    )
+def carry_out(plan: Plan, out: Path) -> int:
+    """Run the plan into a folder of its own under `out`, show how it goes; return the exit code.
+
+    Raises Stopped after Ctrl-C, and HarnessError where the disk, or anything else of the set-up,
+    does not let it go on.
+    """
+    folder = results.create_folder(out, plan.problem.name, plan.machine.kind)
     progress = Progress(console, plan.kernels, plan.cases)
+    try:
+        _measure(plan, folder, progress)
+        print_summary(console, progress.rows, folder)
+        if not plan.judge_only:
+            _draw(folder)
+    except KeyboardInterrupt:
+        ignore_signals()
+        kept = f"{_safe(plan, progress, folder)}; `{PROGRAM} plot {folder}` draws them."
+        raise Stopped(f"Stopped. {kept}") from None
+    except OSError as error:  # no kernel's fault, so no kernel's verdict
+        raise HarnessError(f"{refusal(error)} {_safe(plan, progress, folder)}.") from error
+    return _exit_code(progress.rows)
+
+
+def _measure(plan: Plan, folder: Path, progress: Progress) -> None:
+    record = environment.describe(plan.machine, ROOT)
+    results.write_environment(folder, record.as_json())
+    writer = CarefulWriter(folder, list(plan.problem.axes), plan.baselines)
+    what = f"[bold]{escape(plan.problem.name)}[/] on {escape(plan.machine.device_name)}: "
+    what += f"{_count(plan.kernels, 'kernel')} × {_count(plan.cases, 'case')} →"
+    say(console, what, folder)
     try:
         with progress:
             runner.run(plan, folder, writer, progress)
     except KeyboardInterrupt:
-        console.print(
-            f"\nStopped. {len(progress.rows)} of {len(plan.kernels) * len(plan.cases)} rows are "
-            f"in {folder}; `run_bench.py plot {folder}` draws them.",
-            soft_wrap=True,
-        )
-        return 130
+        ignore_signals()
+        raise
     finally:
         # Not before the end: until then, no kernel is to know what its inputs will be.
         with contextlib.suppress(HarnessError):  # whatever ended the run says more
-            results.write_environment(folder, record | {"seed": plan.seed})
-    print_summary(console, progress.rows, folder)
-    if not plan.judge_only:
-        pictures.plot_all(folder)
-    return _exit_code(progress.rows)
+            results.write_environment(folder, replace(record, seed=plan.seed).as_json())
+
+
+def _draw(folder: Path) -> None:
+    from harness.report import pictures  # not before: it brings pandas and matplotlib
+
+    pictures.plot_all(folder, say_error)
+
+
+def _safe(plan: Plan, progress: Progress, folder: Path) -> str:
+    rows = len(plan.kernels) * len(plan.cases)
+    return f"{len(progress.rows)} of {rows} rows are in {folder}"
 
 
 def _count(things: Sequence[object], name: str) -> str:
@@ -114,10 +152,14 @@ def _exit_code(rows: Sequence[Result]) -> int:
             remedy = "Look at the problem's file, or try a smaller --sweep."
         say_error(f"No kernel could run: {first.reason}. {remedy}")
         return 2
+    if unjudged := sum(row.verdict.judge_died for row in rows):
+        say_error(f"The judge died over {unjudged} of {len(rows)} rows: run these cases again.")
+        return 2
     return 0 if all(row.as_expected for row in rows) else 1
 
 
-def say_error(sentence: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"[bold red]error:[/] {escape(sentence)}"
-    )
+def ignore_signals() -> None:
+    """After a first Ctrl-C, let no second one cut short what ends the process in order."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.default_int_handler:
+            signal.signal(number, signal.SIG_IGN)

@@ -36,7 +36,7 @@ class Builder:
 
     def __init__(self, kernel: Path, log: Path) -> None:
         self.kernel = kernel
-        self.child = Child("harness.builder", log=log)
+        self.child = Child("harness.builder", log=log, timeout_s=PATIENCE_S)
 
     def build(self, **changes: Any) -> list[str]:
         """The names of the extensions that were compiled, one for every compilation."""
@@ -55,7 +55,8 @@ class Builder:
 
 
 def load_in_worker(kernel: Path, log: Path) -> None:
-    child = Child("harness.worker", str(kernel), "cpu", None, log=log)
+    arguments = (str(kernel), "cpu", None, str(log.parent))
+    child = Child("harness.worker", *arguments, log=log, timeout_s=PATIENCE_S)
     try:
         child.ask("load", PATIENCE_S)
     finally:

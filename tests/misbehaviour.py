@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.children import RequestFailed
 from harness.records import Status
+from harness.serve import RequestFailed, note
 
 
 def _fail(poisoned: bool) -> None:
@@ -39,6 +40,14 @@ def _hang(ignoring: list[int]) -> None:
     ctypes.PyDLL(None).pause()  # holds the interpreter
 
 
+def _work(steps: list[float], patience_s: float) -> str:
+    """Take so long over each step, and say so before it."""
+    for seconds in steps:
+        note(f"a step of {seconds:g} s", patience_s)
+        time.sleep(seconds)
+    return "done"
+
+
 def make_handlers(*args: Any) -> Mapping[str, Callable[..., Any]]:
     return {
         "args": lambda: list(args),
@@ -46,6 +55,9 @@ def make_handlers(*args: Any) -> Mapping[str, Callable[..., Any]]:
         "pid": os.getpid,
         "fail": _fail,
         "say": _say,
+        "work": _work,
+        "print": lambda text: print(text),
+        "server": os.getppid,
         "spawn": _spawn,
         "hang": _hang,
         "bug": lambda: 1 / 0,

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.children import ChildFailed
-from harness.records import Build, Case, Kernel, Problem, Result, Status
+from harness.records import Build, Case, Kernel, Machine, Problem, Result, Status
 from harness.run.plan import Effort, Plan
 
 Answer = Any
 """What a pretended child returns, or raises if it is an exception."""
 
 
-def fails(status: Status, alive: bool = True) -> ChildFailed:
-    return ChildFailed(status, f"pretended {status}", alive)
+def fails(status: Status, alive: bool = True, lost: bool = False) -> ChildFailed:
+    return ChildFailed(status, f"pretended {status}", alive, lost)
 
 
 RIGHT = {"status": None, "reason": "", "error_rel": 1e-7, "eager_error_rel": 2e-7}
@@ -31,7 +31,7 @@ ANSWERS: Mapping[str, Answer] = {
     "compare": RIGHT,
     "load": None,
     "construct": None,
-    "call": None,
+    "call": "",
     "warm_up": 500.0,
     "finish": 0,
     "block": [],  # see Stage.answer
@@ -64,7 +64,7 @@ class Stage:
         answers = self.answers.get(asked) or self.answers.get(f"{who} {request}") or []
         answer = answers.pop(0) if len(answers) > 1 else (*answers, ANSWERS[request])[0]
         if answer == []:
-            answer = [1.0 + i for i in range(arguments["samples"])]
+            answer = [100.0 + i for i in range(arguments["samples"])]
         if isinstance(answer, ChildFailed):
             child.alive = answer.alive
         if isinstance(answer, BaseException):
@@ -73,7 +73,7 @@ class Stage:
 
 
 class FakeChild:
-    def __init__(self, stage: Stage, module: str, *args: Any, log: Path) -> None:
+    def __init__(self, stage: Stage, module: str, *args: Any, log: Path, timeout_s: float) -> None:
         self.stage = stage
         self.who = {"harness.judge": "judge", "harness.builder": "builder"}.get(module) or Path(
             args[0]
@@ -84,7 +84,11 @@ class FakeChild:
         stage.children.append(self)
 
     def ask(
-        self, request: str, timeout_s: float, on_note: object = None, **arguments: Any
+        self,
+        request: str,
+        timeout_s: float | None = None,
+        on_note: Callable[[str], None] | None = None,
+        **arguments: Any,
     ) -> Answer:
         answer = self.stage.answer(self, request, arguments)
         self.loaded = self.loaded or request == "load"
@@ -132,14 +136,21 @@ def kernel(name: str, **facts: Any) -> Kernel:
     return Kernel(name, Path(f"{name}.py"), ("cpu",), **(blank | facts))
 
 
+CPU = Machine("cpu", "a pretended processor", torch="2.0", cuda=None, threads=1)
+
 PLAN = Plan(
     problem=Problem("pretended", Path("pretended.py"), {"rows": 1}, {}, None),
     kernels=[kernel("a"), kernel("b")],
     cases=[Case({"rows": rows}, "float32", "cpu") for rows in (1, 2)],
     baselines=["eager", "compile"],
-    device="cpu",
-    capability=None,
-    effort=Effort(blocks=2, block_us=10_000, min_samples=2, max_samples=8, warm_up_s=0.1),
+    machine=CPU,
+    effort=Effort(
+        timer="wall", blocks=2, block_us=10_000, min_samples=2, max_samples=8, warm_up_s=0.1
+    ),
     seed=7,
     timeout_s=5,
 )
+
+
+Go = Callable[..., Notes]
+"""The fixture `go`: run PLAN with changes; return what was said and written."""

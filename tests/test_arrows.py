@@ -79,14 +79,11 @@ def craft(module: str) -> str:
     return parts[1] if len(parts) > 2 else ""
 
 
-@pytest.mark.parametrize(
-    "noun", ["records", "device", pytest.param("exchange", marks=pytest.mark.xfail(strict=True))]
-)
+@pytest.mark.parametrize("noun", ["records", "device", "exchange"])
 def test_nouns_import_nothing_of_ours(noun: str) -> None:
     assert ours(f"harness.{noun}") <= {"harness.records"}
 
 
-@pytest.mark.xfail(strict=True)
 def test_the_command_line_brings_neither_torch_nor_pandas_nor_matplotlib() -> None:
     code = (
         "import sys, harness.cli.main; "

@@ -15,7 +15,7 @@ from test_bad_kernels import promised
 
 from harness.catalog import facts, find
 from harness.records import Problem
-from harness.timing.stopwatch import Stopwatch
+from harness.timing import stopwatch
 
 pytestmark = pytest.mark.gpu
 
@@ -110,12 +110,12 @@ def test_float32_is_not_tf32(tmp_path: Path) -> None:
 @pytest.fixture
 def time_us() -> Callable[..., float]:
     """The median of a call, alternating with others if there are any."""
-    watch = Stopwatch(torch.device("cuda"))
+    device = torch.device("cuda")
 
     def time_us(*calls: Callable[[], object]) -> tuple[float, ...]:
         for call in calls:
-            watch.warm_up(call, 0.1)
-        blocks = [[watch.block(call, 10) for call in calls] for _ in range(5)]
+            stopwatch.warm_up(call, 0.1, device)
+        blocks = [[stopwatch.block("cold", call, 10, device) for call in calls] for _ in range(5)]
         return tuple(median(chain.from_iterable(taken)) for taken in zip(*blocks, strict=True))
 
     return time_us

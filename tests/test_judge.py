@@ -10,18 +10,24 @@ import pytest
 import torch
 from command_line import TINY
 
-from harness.children import RequestFailed
+from harness.exchange import Exchange
 from harness.judge import Judge
 from harness.records import Status
+from harness.serve import RequestFailed
 
 TRIALS = ["own", "own again", "normal", "NaN", "infinite"]
+
+
+def prepare(judge: Judge, problem: Path = TINY, **changes: Any) -> dict[str, Any]:
+    usual = {"axes": {}, "dtype": "float32", "seed": 1, "families": None, "step_s": 60.0}
+    return judge.prepare(str(problem), **(usual | changes))
 
 
 @pytest.fixture
 def judge(tmp_path: Path) -> Judge:
     judge = Judge("cpu", str(tmp_path))
-    made = judge.prepare(str(TINY), {}, "float32", 1, ["own", "normal", "non_finite"])
-    assert made == {"trials": TRIALS, "timed": [0, 1]}
+    prepared = prepare(judge, families=["own", "normal", "non_finite"])
+    assert prepared == {"trials": TRIALS, "timed": [0, 1]}
     return judge
 
 
@@ -35,24 +41,29 @@ def answer(judge: Judge, tmp_path: Path) -> Callable[..., dict[str, Any]]:
         inputs: Callable[[torch.Tensor], Any] = lambda x: [x],
     ) -> dict[str, Any]:
         index = TRIALS.index(name)
-        known = judge._oracle.trials[index]
-        written = {"output": output(known.eager.clone()), "inputs": inputs(known.inputs[0].clone())}
-        torch.save(written, tmp_path / "output")
-        return judge.compare(index, str(tmp_path / "output"))
+        exchange = Exchange(str(tmp_path))
+        (x,) = exchange.inputs(index, torch.device("cpu")).values
+        exchange.put_output("kernel", output(eager(exchange, x.clone())), inputs(x))
+        return judge.compare(index, "kernel")
 
     return answer
+
+
+def eager(exchange: Exchange, x: torch.Tensor) -> torch.Tensor:
+    """What Model makes of inputs, from the weights that the judge gives to workers."""
+    state = exchange.setup().state
+    return torch.nn.functional.linear(x, state["linear.weight"], state["linear.bias"]).clamp(-3, 3)
 
 
 def test_prepare_leaves_a_worker_inputs_and_weights_but_no_truth(
     judge: Judge, tmp_path: Path
 ) -> None:
-    setup = torch.load(tmp_path / "setup.pt", weights_only=True)
-    assert setup["init_inputs"] == [12, 10]
-    assert set(setup["state"]) == {"linear.weight", "linear.bias"}
-    for index in range(len(TRIALS)):
-        trial = torch.load(tmp_path / f"{index}.pt", weights_only=True)
-        assert set(trial) == {"inputs", "seed"}
-    assert not (tmp_path / f"{len(TRIALS)}.pt").exists()
+    exchange = Exchange(str(tmp_path))
+    assert exchange.setup().init_inputs == [12, 10]
+    assert set(exchange.setup().state) == {"linear.weight", "linear.bias"}
+    left = {name for path in tmp_path.glob("*.pt") for name in torch.load(path, weights_only=True)}
+    assert left == {"init_inputs", "seed", "dtype", "state", "values"}
+    assert len(list(tmp_path.iterdir())) == 1 + len(TRIALS)
 
 
 @pytest.mark.parametrize(
@@ -61,15 +72,15 @@ def test_prepare_leaves_a_worker_inputs_and_weights_but_no_truth(
 def test_finite_inputs_are_timed_where_there_are_any(
     families: list[str], timed: list[int], tmp_path: Path
 ) -> None:
-    made = Judge("cpu", str(tmp_path)).prepare(str(TINY), {}, "float32", 1, families)
-    assert made["timed"] == timed
+    prepared = prepare(Judge("cpu", str(tmp_path)), families=families)
+    assert prepared["timed"] == timed
 
 
 @pytest.mark.parametrize("trial", TRIALS)
 def test_eagers_own_output_is_right(trial: str, answer: Callable[..., dict]) -> None:
-    found = answer(trial)
-    assert found["status"] is None
-    assert found["error_rel"] == found["eager_error_rel"]
+    comparison = answer(trial)
+    assert comparison["status"] is None
+    assert comparison["error_rel"] == comparison["eager_error_rel"]
 
 
 @pytest.mark.parametrize(
@@ -88,16 +99,16 @@ def test_eagers_own_output_is_right(trial: str, answer: Callable[..., dict]) -> 
     ],
 )
 def test_a_wrong_output(change: Callable, status: Status, answer: Callable[..., dict]) -> None:
-    found = answer("normal", output=change)
-    assert found["status"] is status
-    assert found["reason"]
+    comparison = answer("normal", output=change)
+    assert comparison["status"] is status
+    assert comparison["reason"]
 
 
 @pytest.mark.parametrize("trial", ["NaN", "infinite"])
 def test_a_misplaced_nan_on_non_finite_inputs(trial: str, answer: Callable[..., dict]) -> None:
-    found = answer(trial, output=lambda y: y.nan_to_num(0))
-    assert found["status"] is Status.NON_FINITE
-    assert found["reason"].startswith(f"{trial} inputs: ")
+    comparison = answer(trial, output=lambda y: y.nan_to_num(0))
+    assert comparison["status"] is Status.NON_FINITE
+    assert comparison["reason"].startswith(f"{trial} inputs: ")
 
 
 @pytest.mark.parametrize(
@@ -135,10 +146,15 @@ def test_an_output_file_runs_no_code(
     assert not Path("surprise").exists()
 
 
+def test_an_output_is_taken_once(judge: Judge, answer: Callable[..., dict]) -> None:
+    assert answer("own")["status"] is None
+    assert judge.compare(0, "kernel")["status"] is Status.WRONG_STRUCTURE
+
+
 def test_a_torn_output_file_is_a_verdict(judge: Judge, tmp_path: Path) -> None:
-    (tmp_path / "torn").write_bytes(b"PK\3\4 and no more")
-    found = judge.compare(0, str(tmp_path / "torn"))
-    assert found["status"] is Status.WRONG_STRUCTURE
+    (tmp_path / "torn.out").write_bytes(b"PK\3\4 and no more")
+    comparison = judge.compare(0, "torn")
+    assert comparison["status"] is Status.WRONG_STRUCTURE
 
 
 def test_a_reason_is_one_plain_line(answer: Callable[..., dict]) -> None:
@@ -150,29 +166,29 @@ def test_a_reference_that_raises_is_ungradable(tmp_path: Path) -> None:
     problem = tmp_path / "raises.py"
     problem.write_text(TINY.read_text().replace("torch.clamp(", "torch.clump("))
     with pytest.raises(RequestFailed, match="clump") as raised:
-        Judge("cpu", str(tmp_path)).prepare(str(problem), {}, "float32", 1, None)
+        prepare(Judge("cpu", str(tmp_path)), problem)
     assert raised.value.status is Status.UNGRADABLE
 
 
 @pytest.mark.parametrize("size", [10**12, 10**17])
 def test_a_case_too_large_is_out_of_memory(size: int, tmp_path: Path) -> None:
     with pytest.raises(RequestFailed) as raised:
-        Judge("cpu", str(tmp_path)).prepare(str(TINY), {"batch_size": size}, "float32", 1, None)
+        prepare(Judge("cpu", str(tmp_path)), axes={"batch_size": size})
     assert raised.value.status is Status.OUT_OF_MEMORY
 
 
 def test_a_baseline_is_timed_on_the_cases_own_inputs(judge: Judge) -> None:
-    assert judge.start_baseline("eager", 0.0) > 0
-    assert len(judge.block("eager", 3)) == 3
+    assert judge.start_baseline("eager", "wall", 0.0) > 0
+    assert len(judge.block("eager", "wall", 3)) == 3
 
 
 def test_a_baseline_leaves_the_inputs_alone(judge: Judge, answer: Callable[..., dict]) -> None:
-    judge.start_baseline("eager", 0.0)
+    judge.start_baseline("eager", "wall", 0.0)
     assert answer("own")["status"] is None
 
 
 def test_a_released_case_is_forgotten(judge: Judge) -> None:
-    judge.start_baseline("eager", 0.0)
+    judge.start_baseline("eager", "wall", 0.0)
     judge.release()
     with pytest.raises(RequestFailed):
-        judge.block("eager", 1)
+        judge.block("eager", "wall", 1)

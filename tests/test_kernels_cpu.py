@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 import torch
 
 from harness.catalog import facts, find, load
-from harness.catalog.sweep import expand_cases
-from harness.records import Kernel, Problem
+from harness.catalog.sweep import expand_cases, read_sweep
+from harness.records import Case, Kernel, Problem
 
-ROOT = Path(__file__).parents[1]
+ROOT = find.ROOT
 PROBLEMS = find.list_problems(ROOT)
 KERNELS = [(p, k) for p in PROBLEMS for k in find.find_kernels(ROOT, p, [])]
 
@@ -45,14 +45,20 @@ def test_problem_has_kernels_for_both_devices(problem: Problem) -> None:
     assert devices == {"cuda", "cpu"}
 
 
+def default_cases(
+    problem: Problem, device: str, dtypes: Sequence[str] = ("float32",), quick: bool = False
+) -> list[Case]:
+    return expand_cases(problem, read_sweep(problem, [], quick)[device], device, dtypes)
+
+
 @each_problem
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
 def test_default_sweep_expands(problem: Problem, device: str) -> None:
-    cases = expand_cases(problem, device, ["float32"], [])
+    cases = default_cases(problem, device)
     assert 3 <= len(cases) <= 15
     assert len({str(case) for case in cases}) == len(cases)
     # One point of the sweep has to be small enough for a first look.
-    assert len(expand_cases(problem, device, ["float32"], [], quick=True)) == 1
+    assert len(default_cases(problem, device, quick=True)) == 1
 
 
 @each_problem
@@ -84,7 +90,7 @@ def test_kernel_states_legal_facts(problem: Problem, kernel: Kernel) -> None:
     assert kernel.devices in (("cuda",), ("cpu",))
     assert set(kernel.dtypes or ()) <= set(facts.DTYPES)
     for device in kernel.devices:
-        for case in expand_cases(problem, device, kernel.dtypes or ["float32"], []):
+        for case in default_cases(problem, device, kernel.dtypes or ["float32"]):
             # Raises if REQUIRES names what is no axis of the problem.
             facts.unsupported(kernel, problem, case, capability=(9, 0))
 

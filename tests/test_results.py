@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -89,9 +90,9 @@ def test_columns_are_the_documented_ones_in_order(writer, tmp_path):
     header = raw_rows(tmp_path / "results.csv")[0]
     assert " ".join(header) == (
         "problem kernel device dtype batch_size in_features case status known_defect reason "
-        "build_s build_route build_why_full registers shared_bytes spill_bytes local_bytes "
-        "error_rel eager_error_rel latency_us latency_ci_low_us latency_ci_high_us samples "
-        "eager_us eager_ci_low_us eager_ci_high_us "
+        "fallback build_s build_route build_why_full registers shared_bytes spill_bytes "
+        "local_bytes error_rel eager_error_rel latency_us latency_ci_low_us latency_ci_high_us "
+        "samples timer uncertain eager_us eager_ci_low_us eager_ci_high_us "
         "compile_us compile_ci_low_us compile_ci_high_us "
         "max_autotune_us max_autotune_ci_low_us max_autotune_ci_high_us "
         "speedup_vs_eager speedup_vs_eager_ci_low speedup_vs_eager_ci_high "
@@ -230,9 +231,48 @@ def test_a_full_disk_is_explained(writer, monkeypatch):
     def full(fd):
         raise OSError(28, "No space left on device")
 
+    writer.append(result())
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(HarnessError, match=r"samples\.csv \(No space left"):
-        writer.append(result())
+    with pytest.raises(
+        HarnessError, match=r"samples\.csv \(No space left.*; 1 row is safe in .*/results\.csv"
+    ):
+        writer.append(result(kernel="next"))
+
+
+@pytest.fixture
+def room():
+    """`room(bytes)`: from now on, no file of this process may become longer."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("name", ["results.csv", "samples.csv"])
+@pytest.mark.parametrize("more", [0, 1, 60])
+def test_a_disk_that_fills_up_within_a_record_leaves_no_part_of_it(
+    writer, tmp_path, room, name, more
+):
+    long = timing(1.0, ((1.0,) * 200,)) if name == "samples.csv" else None
+    reason = "too far from truth " * (1 if long else 200)
+    writer.append(failed(reason))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    room(len(before[name]) + more)
+    with pytest.raises(HarnessError, match=r"1 row is safe in .*/results\.csv. Make room"):
+        writer.append(result(timing=long) if long else failed(reason))
+    room(resource.RLIM_INFINITY)
+    assert (tmp_path / name).read_bytes() == before[name]
+    writer.append(failed("again"))
+    assert results.read(tmp_path)["reason"].tolist() == [reason, "again"]
+
+
+def test_a_file_written_whole_is_as_it_was_where_the_disk_is_full(tmp_path, room):
+    path = tmp_path / "picture.png"
+    results.write_whole(path, b"old")
+    room(100)
+    with pytest.raises(OSError):
+        results.write_whole(path, b"new" * 100)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_torn_at_any_byte_still_yields_its_whole_rows(writer, tmp_path):
@@ -264,9 +304,25 @@ def test_a_run_killed_before_its_first_row_is_explained(writer, tmp_path):
         results.read(tmp_path)
 
 
-def test_axes_are_found_between_dtype_and_case(writer, tmp_path):
-    writer.append(result())
-    assert results.axis_columns(results.read(tmp_path)) == list(AXES)
+def test_an_axis_may_hold_an_empty_text(writer, tmp_path):
+    writer.append(result(axes={"batch_size": 1, "in_features": ""}))
+    assert results.read(tmp_path)["in_features"].tolist() == [""]
+
+
+def test_a_run_of_an_older_version_is_read(writer, tmp_path):
+    """It lacks the columns that came later; which times are uncertain follows from intervals."""
+    shaky = Timing(1.0, 0.8, 1.1, ((1.0,),))
+    steady = Timing(1.0, 0.95, 1.05, ((1.0,),))
+    writer.append(result(timing=shaky, baselines={"eager": steady, "compile": shaky}))
+    writer.append(result(timing=steady, baselines={"eager": shaky}))
+    writer.append(result(timing=steady, baselines={"eager": steady}))
+    header, *rows = raw_rows(tmp_path / "results.csv")
+    kept = [i for i, name in enumerate(header) if name not in ("fallback", "timer", "uncertain")]
+    with (tmp_path / "results.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([row[i] for i in kept] for row in [header, *rows])
+    frame = results.read(tmp_path)
+    assert frame["uncertain"].tolist() == ["kernel compile", "eager", ""]
+    assert frame[["fallback", "timer"]].isna().all(axis=None)
 
 
 # environment
@@ -281,5 +337,8 @@ def test_environment_keeps_order_and_tolerates_any_value(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["environment.json"]
 
 
-def test_a_missing_environment_is_no_facts(tmp_path):
+@pytest.mark.parametrize("content", [None, b"", b'{"torn": ', b"\xff\xfe", b"[1]"])
+def test_a_missing_or_broken_environment_is_no_facts(tmp_path, content):
+    if content is not None:
+        (tmp_path / "environment.json").write_bytes(content)
     assert results.read_environment(tmp_path) == {}

@@ -13,8 +13,8 @@ from typing import Any
 
 from harness.build import dependencies, diagnostics, lean, limits, ninja, store, toolchain
 from harness.build.fingerprint import Arguments
-from harness.children import note
 from harness.records import Diagnostic
+from harness.serve import note
 
 COMPILE_TIMEOUT_S = 900.0
 """What one compilation may take, lean or with PyTorch's headers."""

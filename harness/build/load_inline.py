@@ -28,8 +28,8 @@ from typing import Any
 from harness.build import compile, diagnostics, store
 from harness.build.compile import BuildFailed, normalised, places
 from harness.build.fingerprint import Arguments, artifact_key
-from harness.children import note
 from harness.records import Diagnostic
+from harness.serve import note
 
 
 class NotBuilt(RuntimeError):

@@ -119,6 +119,26 @@ def parse_architecture(arch: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def check_architecture(arch: str) -> None:
+    """Raise HarnessError if nvcc builds no code for an architecture such as 9.0a."""
+    capability = parse_architecture(arch)
+    least = {"a": (9, 0), "f": (10, 0)}.get(arch[-1], (0, 0))
+    if capability < least:
+        raise HarnessError(
+            f"--arch {arch!r}: there is no {arch[-1]!r} before {least[0]}.{least[1]}: leave it out."
+        )
+    nvcc = find_nvcc()
+    if nvcc is None:
+        return  # `check` says so
+    listed = re.findall(r"compute_(\d+)(\d)\b", version(str(nvcc), option="--list-gpu-arch"))
+    known = sorted((int(major), int(minor)) for major, minor in listed)
+    if known and capability not in known:
+        raise HarnessError(
+            f"--arch {arch!r}: this nvcc builds for "
+            f"{', '.join(f'{major}.{minor}' for major, minor in known)}."
+        )
+
+
 def describe(uses_cuda: bool, native: bool) -> dict[str, object]:
     """Everything of this machine that changes a binary.
 
@@ -135,11 +155,11 @@ def describe(uses_cuda: bool, native: bool) -> dict[str, object]:
 
 
 @functools.cache
-def version(*compiler: str) -> str:
-    """What the compiler prints as its version. Raises HarnessError if it cannot be run."""
+def version(*compiler: str, option: str = "--version") -> str:
+    """What the compiler prints of itself. Raises HarnessError if it cannot be run."""
     try:
         return subprocess.run(
-            [*compiler, "--version"], capture_output=True, text=True, check=True
+            [*compiler, option], capture_output=True, text=True, check=True
         ).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise HarnessError(f"The compiler {compiler[0]!r} cannot be run: {error}.") from error

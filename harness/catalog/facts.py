@@ -28,7 +28,8 @@ def read_problem(path: Path) -> Problem:
     """Read a problem file's axes and facts without executing it.
 
     An axis is a module global that holds a number or a string, written out or as arithmetic of
-    numbers (1024 * 8). One that derives from another axis is none: it follows that one.
+    numbers (1024 * 8), on a line of its own or with others (`rows, columns = 64, 32`). One that
+    derives from another axis is none: it follows that one.
     Raises HarnessError if the file is missing, is not Python, or lacks a required name.
     """
     tree = syntax.parse(path)
@@ -49,6 +50,23 @@ def read_problem(path: Path) -> Problem:
     }
     sweep = _read_sweep(literals.get("SWEEP", {}), path)
     return Problem(path.stem, path.resolve(), axes, sweep, families)
+
+
+def why_no_axis(path: Path, name: str) -> str:
+    """Why a problem's module global is no axis; empty if the file has no such global."""
+    for statement in reversed(syntax.parse(path).body):
+        names = {assigned for assigned, _ in syntax.assignments(statement)}
+        if name in names and len(names) > 1:
+            return (
+                f"Line {statement.lineno} of {path.name} assigns several names at once, from what "
+                "is not a number or text for each: write it as in `rows, columns = 64, 32`."
+            )
+        if name in names:
+            return (
+                f"Line {statement.lineno} of {path.name} gives it what is no number or text "
+                "written out: sweep what it derives from, or write it out."
+            )
+    return ""
 
 
 def _read_sweep(value: Any, path: Path) -> dict[str, tuple[str, ...]]:

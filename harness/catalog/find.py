@@ -9,6 +9,11 @@ from harness.catalog.facts import read_kernel, read_problem
 from harness.catalog.nearest import suggest
 from harness.records import HarnessError, Kernel, Problem
 
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+ROOT = next(folder for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "reference").is_dir())
+"""Where reference/ and kernels/ are: in the checkout, or inside an installed package."""
+
 
 def list_problems(root: Path) -> list[Problem]:
     """Every problem under `root/reference`, by name."""
@@ -17,8 +22,7 @@ def list_problems(root: Path) -> list[Problem]:
 
 def find_problem(root: Path, name_or_path: str) -> Problem:
     """The problem with that name or path; HarnessError names the nearest match otherwise."""
-    path = Path(name_or_path)
-    if path.suffix == ".py":
+    if path := _named_file(name_or_path, "problem"):
         return read_problem(path)
     known = {p.stem: p for p in (root / "reference").glob("*.py")}
     if name_or_path not in known:
@@ -32,19 +36,17 @@ def find_kernels(root: Path, problem: Problem, names_or_paths: Sequence[str]) ->
     if not names_or_paths:
         if not known:
             raise HarnessError(
-                f"Problem {problem.name!r} has no kernels yet: add a file to "
-                f"kernels/{problem.name}/, or name one with --kernel PATH."
+                f"Problem {problem.name!r} has no kernels yet: name one with --kernel PATH, or "
+                f"add a file to kernels/{problem.name}/."
             )
         return [read_kernel(path) for path in known.values()]
     kernels: list[Kernel] = []
     for wanted in names_or_paths:
-        path = Path(wanted)
-        if path.suffix != ".py":
-            if wanted not in known:
-                raise HarnessError(
-                    f"Problem {problem.name!r} has no kernel {wanted!r}. {suggest(wanted, known)}"
-                )
-            path = known[wanted]
+        path = _named_file(wanted, "kernel") or known.get(wanted)
+        if path is None:
+            raise HarnessError(
+                f"Problem {problem.name!r} has no kernel {wanted!r}. {suggest(wanted, known)}"
+            )
         kernel = read_kernel(path)
         if kernel in kernels:
             continue
@@ -55,3 +57,13 @@ def find_kernels(root: Path, problem: Problem, names_or_paths: Sequence[str]) ->
             )
         kernels.append(kernel)
     return kernels
+
+
+def _named_file(name_or_path: str, what: str) -> Path | None:
+    """The file that is meant, None if it is a name. Raises HarnessError for what is neither."""
+    path = Path(name_or_path)
+    if path.suffix == ".py":
+        return path
+    if "/" in name_or_path or path.is_file():
+        raise HarnessError(f"{name_or_path} is no {what}: a {what} file ends in .py.")
+    return None

@@ -19,15 +19,12 @@ _siblings: dict[str, Path] = {}
 def load_module(path: Path, overrides: Mapping[str, Any] | None = None) -> ModuleType:
     """Execute a file as a module of its own, with some module globals replaced beforehand.
 
-    The assignment itself is replaced, so that a global derived from another at import follows.
-    Line numbers stay those of the file. It may import its neighbours, as a script does.
+    Each is replaced right after its own assignment, so that a global derived from it at import
+    follows, and one that shares the line (`rows = columns = 4`) does not. Line numbers stay those
+    of the file. It may import its neighbours, as a script does.
     """
     tree = ast.parse(path.read_bytes(), filename=str(path))
-    for statement in tree.body:
-        for name in syntax.assigned_names(statement):
-            if overrides and name in overrides:
-                value = ast.copy_location(ast.Constant(overrides[name]), statement)
-                statement.value = value  # type: ignore[attr-defined]
+    tree.body = [part for s in tree.body for part in (s, *_replacing(s, overrides or {}))]
     # A name of its own, so that no file can shadow a library; registered, since Triton and
     # inspect look a function's module up by name.
     module = ModuleType(f"harness_file_{path.stem}")
@@ -36,6 +33,19 @@ def load_module(path: Path, overrides: Mapping[str, Any] | None = None) -> Modul
     with _among_its_neighbours(path.resolve().parent):
         exec(compile(tree, str(path), "exec"), module.__dict__)
     return module
+
+
+def _replacing(statement: ast.stmt, overrides: Mapping[str, Any]) -> list[ast.stmt]:
+    """Assignments of the overrides among the names that a statement gives a value."""
+    return [
+        ast.fix_missing_locations(
+            ast.copy_location(
+                ast.Assign([ast.Name(name, ast.Store())], ast.Constant(overrides[name])), statement
+            )
+        )
+        for name, _ in syntax.assignments(statement)
+        if name in overrides
+    ]
 
 
 @contextlib.contextmanager

@@ -23,13 +23,41 @@ def parse(path: Path) -> ast.Module:
         raise HarnessError(f"{path} is not valid Python: {error}.") from error
 
 
-def assigned_names(statement: ast.stmt) -> list[str]:
-    """The plain names that a statement gives a value."""
+def assignments(statement: ast.stmt) -> list[tuple[str, ast.expr | None]]:
+    """The plain names that a statement gives a value, each with the expression it gets.
+
+    The expression is None where the statement alone does not tell which: `a, b = sizes()`.
+    """
     if isinstance(statement, ast.Assign):
-        return [t.id for t in statement.targets if isinstance(t, ast.Name)]
-    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-        return [statement.target.id]
+        pairs = [(target, statement.value) for target in statement.targets]
+        return [pair for target, value in pairs for pair in _unpacked(target, value)]
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        return _unpacked(statement.target, statement.value)
+    if isinstance(statement, ast.AugAssign):
+        return _unpacked(statement.target, None)
+    if isinstance(statement, _COMPOUND) and not ast.unparse(statement).startswith("if __name__"):
+        nodes = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
+        return [(node.id, None) for node in nodes if isinstance(node.ctx, ast.Store)]
     return []
+
+
+_COMPOUND = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
+
+
+def _unpacked(target: ast.expr, value: ast.expr | None) -> list[tuple[str, ast.expr | None]]:
+    if isinstance(target, ast.Name):
+        return [(target.id, value)]
+    if isinstance(target, ast.Starred):
+        return _unpacked(target.value, None)
+    if not isinstance(target, ast.Tuple | ast.List):
+        return []
+    given = value.elts if isinstance(value, ast.Tuple | ast.List) else []
+    starred = any(isinstance(part, ast.Starred) for part in (*target.elts, *given))
+    one_each = len(given) == len(target.elts) and not starred
+    values = given if one_each else [None] * len(target.elts)
+    return [
+        pair for part, own in zip(target.elts, values, strict=True) for pair in _unpacked(part, own)
+    ]
 
 
 def load_inline_calls(tree: ast.AST) -> list[ast.Call]:
@@ -45,7 +73,7 @@ def defined_names(tree: ast.Module) -> set[str]:
     """Every name that the module's own statements define, imported ones included."""
     names: set[str] = set()
     for statement in tree.body:
-        names.update(assigned_names(statement))
+        names.update(name for name, _ in assignments(statement))
         if isinstance(statement, ast.ClassDef | ast.FunctionDef):
             names.add(statement.name)
         elif isinstance(statement, ast.Import | ast.ImportFrom):
@@ -58,23 +86,25 @@ def literals(tree: ast.Module, path: Path, facts: Sequence[str]) -> dict[str, An
 
     Raises HarnessError if one of `facts` is neither.
     """
-    found: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     for statement in tree.body:
-        for name in assigned_names(statement):
+        for name, value in assignments(statement):
             try:
-                found[name] = _constant(statement.value)  # type: ignore[attr-defined]
+                known[name] = _constant(value)
             except (ValueError, TypeError, ArithmeticError):
                 if name in facts:
                     raise HarnessError(
                         f"{path}:{statement.lineno}: {name} must be written as a literal, "
                         "since it is read without running the file."
                     ) from None
-                found.pop(name, None)
-    return found
+                known.pop(name, None)
+    return known
 
 
-def _constant(value: ast.expr) -> Any:
+def _constant(value: ast.expr | None) -> Any:
     """What a literal or arithmetic of numbers stands for. Raises ValueError for anything else."""
+    if value is None:
+        raise ValueError("not written out")
     if isinstance(value, ast.BinOp | ast.UnaryOp):
         nodes = list(ast.walk(value))
         numbers = [n for n in nodes if isinstance(n, ast.Constant)]

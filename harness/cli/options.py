@@ -7,9 +7,24 @@ from typing import Annotated
 
 import typer
 
-from harness.records import BASELINES
+from harness import PROGRAM
+from harness.catalog.facts import DTYPES
+from harness.records import BASELINES, HarnessError
 
 DEFAULT_PROBLEM = "gemm_swish_divide_clamp_tanh_clamp"
+
+
+def _seconds(value: float) -> float:
+    if not 0.1 <= value <= 86_400:  # which NaN fails, too
+        raise HarnessError(f"--timeout {value:g}: give it seconds, 0.1 to 86400.")
+    return value
+
+
+def _seed(value: int | None) -> int | None:
+    if value is not None and not 0 <= value < 1 << 63:
+        raise HarnessError(f"--seed {value}: give it a whole number, 0 or more and below 2^63.")
+    return value
+
 
 ProblemOption = Annotated[
     str,
@@ -35,7 +50,7 @@ DtypeOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME,…",
-        help="float32, bfloat16, float16, float64. (default: cuda: float32,bfloat16; cpu: float32)",
+        help=", ".join(DTYPES) + ". (default: cuda: float32,bfloat16; cpu: float32)",
     ),
 ]
 SweepOption = Annotated[
@@ -57,13 +72,22 @@ QuickOption = Annotated[
 ]
 TimeoutOption = Annotated[
     float,
-    typer.Option(metavar="SECONDS", min=0.1, help="How long a kernel may take over one request."),
+    typer.Option(
+        metavar="SECONDS",
+        callback=_seconds,
+        help="How long a kernel may take over one request: 0.1 to 86400.",
+    ),
 ]
 RebuildOption = Annotated[
     bool, typer.Option("--rebuild", help="Build even what was built, or failed to build, before.")
 ]
 SeedOption = Annotated[
-    int | None, typer.Option(help="Draw inputs from this seed. (default: a new one each run)")
+    int | None,
+    typer.Option(
+        metavar="N",
+        callback=_seed,
+        help="Draw inputs from this seed, below 2^63. (default: a new one each run)",
+    ),
 ]
 BaselineOption = Annotated[
     str,
@@ -71,6 +95,8 @@ BaselineOption = Annotated[
         "--baseline", metavar="NAME,…", help="What to compare with: " + ", ".join(BASELINES) + "."
     ),
 ]
+NoBaselineOption = Annotated[str | None, typer.Option("--baseline", hidden=True)]
+"""For a command that has none, to say so."""
 
 ArchOption = Annotated[
     str | None,
@@ -93,5 +119,6 @@ OnlyProblemOption = Annotated[
 
 def examples(*commands: str) -> str:
     """The end of a command's --help."""
-    lines = "\n\n".join(f"  python run_bench.py {command}".rstrip() for command in commands)
+    called = PROGRAM if PROGRAM == "kernel-bench" else f"python {PROGRAM}"
+    lines = "\n\n".join(f"  {called} {command}".rstrip() for command in commands)
     return f"[bold]Examples[/bold]\n\n{lines}"

@@ -1,22 +1,47 @@
-"""A run laid out for drawing: which axes give rows or columns, who gets which colour."""
+"""A run laid out for drawing: which axes give rows or columns, who gets which colour, and what
+every subject did: its times and its speed-ups over eager, each ranked or not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from harness import results
-from harness.records import Status
+from harness import columns, results
+from harness.records import Speedup, Status, Timing
+from harness.timing import stats
 
 # Okabe and Ito, "Color Universal Design", 2008.
 KERNEL_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 BASELINE_COLOURS = ("#333333", "#8A8A8A", "#B5B5B5")
 MARKERS = "osD^vPX"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A kernel or a baseline, and its looks in every picture."""
+
+    name: str
+    colour: str
+    marker: str
+    is_kernel: bool
+
+
+class Point(NamedTuple):
+    """A time in microseconds or a speed-up over eager, with its interval, at a row of the sweep."""
+
+    row: Any
+    value: float
+    low: float
+    high: float
+    ranked: bool
+    """False where it is not to be compared: drawn hollow, and out of every mean."""
 
 
 @dataclass(frozen=True)
@@ -30,48 +55,66 @@ class Run:
     """
 
     frame: pd.DataFrame
-    """As `results.read` gives it, with the case's place in `(row)` and `(column)`."""
+    """As `results.read` gives it, with the case's place in `(row)` and `(column)`, and in
+    `(unranked)` why a row is not ranked: its status, fallback or uncertain; empty if it is."""
     row_axis: str
     column_axes: list[str]
-    device: str
+    machine: list[str]
+    """What it ran on, with which torch and driver, and when; as far as that is known."""
     fixed: list[str]
     """`axis = value` of the axes that never vary."""
 
-    @property
+    @cached_property
     def problem(self) -> str:
         return str(self.frame["problem"].iloc[0])
 
-    @property
+    @cached_property
     def rows(self) -> list[Any]:
         return _ordered(self.frame["(row)"])
 
-    @property
+    @cached_property
+    def numeric(self) -> bool:
+        """Do the rows have logarithms?"""
+        return all(isinstance(row, int | float) and row > 0 for row in self.rows)
+
+    @cached_property
     def places(self) -> dict[Any, float]:
         """Row -> where it stands on a line: its own value, or its rank if it has no logarithm."""
-        numbers = all(isinstance(row, int | float) and row > 0 for row in self.rows)
-        return {row: row if numbers else rank for rank, row in enumerate(self.rows, start=1)}
+        return {row: row if self.numeric else rank for rank, row in enumerate(self.rows, start=1)}
 
-    @property
+    @cached_property
     def columns(self) -> list[tuple[Any, ...]]:
         return _ordered(self.frame["(column)"])
 
-    @property
+    @cached_property
     def dtypes(self) -> list[str]:
         return list(dict.fromkeys(self.frame["dtype"]))
 
-    @property
-    def kernels(self) -> dict[str, tuple[str, str]]:
-        """Kernel -> its colour and marker; those that were timed take the first colours."""
-        timed = set(self.frame.loc[self.frame["latency_us"].notna(), "kernel"])
-        names = sorted(dict.fromkeys(self.frame["kernel"]), key=lambda name: name not in timed)
-        return _styled(names, KERNEL_COLOURS)
+    def part(self, dtype: str, column: tuple[Any, ...]) -> pd.DataFrame:
+        """The rows of the frame that one panel shows."""
+        here = self.frame["(column)"].map(lambda value: value == column)
+        return self.frame[here & (self.frame["dtype"] == dtype)]
 
-    @property
-    def baselines(self) -> dict[str, tuple[str, str]]:
-        """Baseline that ran in some case, as the columns call it -> its colour and marker."""
-        heads = (name.removeprefix("speedup_vs_") for name in map(str, self.frame))
-        timed = (h for h in heads if f"{h}_ci_low_us" in self.frame and h != "latency")
-        return _styled((h for h in timed if self.frame[f"{h}_us"].notna().any()), BASELINE_COLOURS)
+    @cached_property
+    def kernels(self) -> list[Subject]:
+        """Those that were timed come first, and take the first colours."""
+        timed = set(self.frame.loc[timed_rows(self.frame), "kernel"])
+        names = sorted(dict.fromkeys(self.frame["kernel"]), key=lambda name: name not in timed)
+        return _styled(names, KERNEL_COLOURS, is_kernel=True)
+
+    @cached_property
+    def reasons(self) -> list[str]:
+        """Why some of what was timed is not ranked."""
+        timed = self.frame[timed_rows(self.frame)]
+        why = list(dict.fromkeys(timed["(unranked)"]))
+        # A baseline may be, in a row that is not ranked for another reason.
+        why += ["uncertain"] if timed["uncertain"].fillna("").ne("").any() else []
+        return [reason for reason in dict.fromkeys(why) if reason]
+
+    @cached_property
+    def baselines(self) -> list[Subject]:
+        """Those that were timed in some case."""
+        return _styled(columns.baselines(self.frame), BASELINE_COLOURS, is_kernel=False)
 
 
 def load(folder: Path) -> Run:
@@ -83,22 +126,127 @@ def load(folder: Path) -> Run:
     ran = set(frame.loc[frame["status"] != Status.SKIPPED, "kernel"])
     if ran:
         frame = frame[frame["kernel"].isin(ran)].reset_index(drop=True)
-    groups = _tied(frame, results.axis_columns(frame) or ["case"])
+    groups = _tied(frame, columns.axes([str(name) for name in frame]))
     varying = [group for group in groups if frame[group[0]].nunique() > 1] or groups[:1]
-    rows, *columns = varying
-    device = results.read_environment(folder).get("device_name") or frame["device"].iloc[0]
-    frame["(row)"] = frame[rows[0]]
+    row_axes, column_axes = varying[0] if varying else [], varying[1:]
+    frame["(row)"] = frame[row_axes[0]] if row_axes else ""
     # Column by column, for a frame's rows would turn integers beside floats into floats.
-    frame["(column)"] = list(zip(*(frame[axis] for axis, *_ in columns), strict=True)) or [
+    frame["(column)"] = list(zip(*(frame[axis] for axis, *_ in column_axes), strict=True)) or [
         () for _ in frame.index
     ]
+    frame["(unranked)"] = _unranked(frame)
     return Run(
         frame,
-        row_axis=" = ".join(rows),
-        column_axes=[" = ".join(column) for column in columns],
-        device=str(device),
+        row_axis=" = ".join(row_axes),
+        column_axes=[" = ".join(axes) for axes in column_axes],
+        machine=_machine(results.read_environment(folder), str(frame["device"].iloc[0])),
         fixed=[f"{g[0]} = {plain(frame[g[0]].iloc[0])}" for g in groups if g not in varying],
     )
+
+
+def _unranked(frame: pd.DataFrame) -> pd.Series[str]:
+    """Why a row's speed-up is not ranked; empty where it is."""
+    why = frame["status"].where(frame["status"] != Status.PASSED, "")
+    why = why.mask((why == "") & frame["fallback"].notna(), "fallback")
+    return why.mask((why == "") & frame["uncertain"].fillna("").ne(""), "uncertain")
+
+
+def _machine(facts: Mapping[str, Any], device: str) -> list[str]:
+    """The caption's words on where and when; a run that was stopped early knows less of it."""
+    kind = "CPU" if device == "cpu" else "GPU"
+    words = [f"{kind}: {facts['device_name']}" if facts.get("device_name") else f"{kind}: {device}"]
+    gpu = facts.get("gpu")
+    for word, value in (
+        ("threads", facts.get("threads") if kind == "CPU" else None),
+        ("torch", facts.get("torch")),
+        ("driver", gpu.get("driver") if isinstance(gpu, dict) else None),
+    ):
+        if value:
+            words.append(f"{value} {word}" if word == "threads" else f"{word} {value}")
+    if date := facts.get("date"):
+        words.append(str(date)[:16].replace("T", " "))
+    return words
+
+
+# What a subject did, in a frame of one dtype
+
+
+def timed_rows(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows have a kernel's time."""
+    return columns.interval(frame, "kernel")["middle"].notna()
+
+
+def times(frame: pd.DataFrame, subject: Subject) -> list[Point]:
+    """A subject's median times in microseconds, for every case that timed it."""
+    if not subject.is_kernel:
+        return [
+            Point(row, time.median_us, time.ci_low_us, time.ci_high_us, certain)
+            for row, certain, (time,) in _by_case(frame, [subject.name])
+        ]
+    own = frame[frame["kernel"] == subject.name]
+    # A baseline's uncertainty is nothing to the kernel's own time.
+    as_itself = own["(unranked)"].isin(["", "uncertain"]) & ~columns.uncertain(own, "kernel")
+    return _points(own, columns.interval(own, "kernel"), as_itself)
+
+
+def speedups(frame: pd.DataFrame, subject: Subject) -> list[Point]:
+    """A subject's speed-ups over eager, for every case that timed both.
+
+    A kernel that is not ranked has no speed-up on record: its ratio to eager stands in.
+    """
+    if not subject.is_kernel:
+        return [
+            Point(row, s.ratio, s.ci_low, s.ci_high, certain)
+            for row, certain, (eager, time) in _by_case(frame, ["eager", subject.name])
+            for s in [stats.speedup_of_medians(eager, time)]
+        ]
+    own = frame[frame["kernel"] == subject.name]
+    eager, time = columns.interval(own, "eager"), columns.interval(own, "kernel")
+    ratio = eager["middle"] / time["middle"]
+    bare = pd.DataFrame({"middle": ratio, "low": ratio, "high": ratio})
+    recorded = columns.speedup(own, "eager")
+    return _points(own, recorded.where(recorded["middle"].notna(), bare), own["(unranked)"] == "")
+
+
+def _points(frame: pd.DataFrame, estimates: pd.DataFrame, ranked: pd.Series[bool]) -> list[Point]:
+    values = zip(
+        frame["(row)"], *(estimates[name] for name in columns.ESTIMATE), ranked, strict=True
+    )
+    return [point for point in (Point(*v) for v in values) if not np.isnan(point.value)]
+
+
+def _by_case(frame: pd.DataFrame, baselines: Sequence[str]) -> list[tuple[Any, bool, list[Timing]]]:
+    """Every case that timed all of the baselines: its row, are the times certain, and the times.
+
+    They stand in the row of every kernel of a case: the medians over those rows whose times are
+    certain speak for the case, or over all of them where none is.
+    """
+    estimates = [columns.interval(frame, name) for name in baselines]
+    shaky = [columns.uncertain(frame, name) for name in baselines]
+    timed = pd.concat([e["middle"].notna() for e in estimates], axis=1).all(axis=1)
+    certain = timed & ~pd.concat(shaky, axis=1).any(axis=1)
+    case_certain = certain.groupby(frame["case"]).transform("any")
+    speaking = certain | (timed & ~case_certain)
+    cases = frame.loc[speaking, "case"]
+    medians = [e[speaking].groupby(cases).median() for e in estimates]
+    rows = frame.loc[speaking, "(row)"].groupby(cases).first()
+    is_certain = case_certain[speaking].groupby(cases).first()
+    return [
+        (rows[case], bool(is_certain[case]), [_timing(m.loc[case].tolist()) for m in medians])
+        for case in rows.index
+    ]
+
+
+def _timing(estimate: Sequence[float]) -> Timing:
+    middle, low, high = estimate
+    return Timing(middle, low, high, ())
+
+
+def ranked_speedups(points: Iterable[Point]) -> list[Speedup]:
+    return [Speedup(point.value, point.low, point.high) for point in points if point.ranked]
+
+
+# Words and order
 
 
 def _tied(frame: pd.DataFrame, axes: Iterable[str]) -> list[list[str]]:
@@ -120,14 +268,16 @@ def _ordered(values: Iterable[Any]) -> list[Any]:
     return distinct if any(isinstance(part, str) for part in parts) else sorted(distinct)
 
 
-def _styled(names: Iterable[str], colours: Sequence[str]) -> dict[str, tuple[str, str]]:
-    distinct = enumerate(dict.fromkeys(names))
-    return {name: (colours[i % len(colours)], MARKERS[i % len(MARKERS)]) for i, name in distinct}
+def _styled(names: Iterable[str], colours: Sequence[str], is_kernel: bool) -> list[Subject]:
+    return [
+        Subject(name, colours[i % len(colours)], MARKERS[i % len(MARKERS)], is_kernel)
+        for i, name in enumerate(names)
+    ]
 
 
 def plain(value: object) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def named(axes: Iterable[str], values: Iterable[object]) -> str:
-    return ", ".join(f"{axis} = {plain(value)}" for axis, value in zip(axes, values, strict=True))
+def named(axes: Iterable[str], values: Iterable[object]) -> list[str]:
+    return [f"{axis} = {plain(value)}" for axis, value in zip(axes, values, strict=True)]

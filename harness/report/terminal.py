@@ -1,32 +1,150 @@
-"""What a run shows: a live line with the time left, a line per row, a table and a conclusion."""
+"""What a run shows while it goes on: a live line with the time left, a line per build and row."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from rich import progress as bars
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Column
+from rich.text import Text
 
-from harness.records import BASELINES, NOT_RUN, Build, Case, Kernel, Result, Status, Timing
-from harness.timing.stats import geometric_mean
+from harness.records import Build, Case, Diagnostic, Kernel, Result, Status
+from harness.report.numbers import format_ratio, format_us
+
+console = Console(highlight=False)
+
+QUIET_S = 30.0
+"""The longest that a log stays without a line while something goes on."""
 
 _COLOURS = {Status.PASSED: "green", Status.NON_FINITE: "yellow", Status.SKIPPED: "dim"}
+
+
+def say(console: Console, *parts: str | Path, lead: str = "") -> None:
+    """Print parts of markup, and paths, as one line that begins with `lead`.
+
+    On a terminal, what is too long for its width goes on below, four columns in: a part goes
+    there whole, or word by word if it is longer than a line. Words, numbers with their units
+    and paths never break inside. A log has lines of any length.
+    """
+    width = console.width if console.is_terminal else math.inf
+    lines = [Text(lead)]
+    start = True
+    for part in parts:
+        text = Text(str(part)) if isinstance(part, Path) else Text.from_markup(part)
+        gap = "  "
+        for word in _words(text, whole=isinstance(part, Path), room=width - 4):
+            wide = lines[-1].cell_len + len(gap) + word.cell_len > width
+            if word.plain == "\n" or (wide and not start):
+                lines.append(Text("    "))
+                start = True
+            if word.plain != "\n":
+                lines[-1].append("" if start else gap).append_text(word)
+                start, gap = False, " "
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _words(text: Text, whole: bool, room: float) -> Iterator[Text]:
+    """What must not break, and "\n" where the text has one; whole: all that fits the room."""
+    for i, line in enumerate(text.split("\n")):
+        if i:
+            yield Text("\n")
+        yield from [line] if whole or line.cell_len <= room else line.split(" ")
+
+
+def say_error(sentence: str) -> None:
+    """Say on standard error what went wrong and what to do."""
+    say(Console(stderr=True, highlight=False), f"[bold red]error:[/] {escape(sentence)}")
+
+
+class Heartbeat:
+    """Says now and then what goes on, where no live line can: in a log."""
+
+    def __init__(self, console: Console, quiet_s: float = QUIET_S) -> None:
+        self._console = console
+        self._quiet_s = quiet_s
+        self._doing = "starting"
+        self._since = time.monotonic()
+        self._quiet = True
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        if not self._console.is_terminal:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def step(self, text: str) -> None:
+        """Something else goes on from now; text as it is, no markup."""
+        self._doing, self._since = text, time.monotonic()
+
+    def spoke(self) -> None:
+        """Something was printed: no need to speak for a while."""
+        self._quiet = False
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self._quiet_s):
+            if self._quiet:
+                waited = f"{time.monotonic() - self._since:.0f} s"
+                say(
+                    self._console,
+                    f"[dim]... {escape(self._doing)}[/]",
+                    f"[dim]{waited}[/]",
+                    lead="  ",
+                )
+            self._quiet = True
+
+
+@contextmanager
+def working(console: Console, text: str) -> Iterator[Callable[[str], None]]:
+    """Show what goes on, and by the function returned what goes on next.
+
+    A spinner on a terminal; in a log a line for each, and one now and then.
+    """
+    if console.is_terminal:
+        with console.status(escape(text)) as status:
+            yield lambda text: status.update(escape(text))
+        return
+    with Heartbeat(console) as heartbeat:
+
+        def step(text: str) -> None:
+            heartbeat.step(text)
+            heartbeat.spoke()
+            say(console, f"[dim]{escape(text)}[/]", lead="  ")
+
+        step(text)
+        yield step
 
 
 class Progress:
     """Shows a run while it goes on; implements plan.Report."""
 
-    def __init__(self, console: Console, kernels: Sequence[Kernel], cases: Sequence[Case]) -> None:
+    def __init__(
+        self,
+        console: Console,
+        kernels: Sequence[Kernel],
+        cases: Sequence[Case],
+        quiet_s: float = QUIET_S,
+    ) -> None:
         self.rows: list[Result] = []
         self._cases = cases
         self._name_width = max(len(kernel.name) for kernel in kernels)
         self._console = console
+        self._shown = ExitStack()
+        self._heartbeat = Heartbeat(console, quiet_s)
         self._bars = bars.Progress(
             bars.SpinnerColumn(),
             *([bars.BarColumn(bar_width=24)] if console.width >= 100 else []),
@@ -46,44 +164,48 @@ class Progress:
         self._skipped: set[tuple[str, str]] = set()
 
     def __enter__(self) -> Progress:
-        self._bars.start()
+        self._shown.enter_context(self._bars)
+        self._shown.enter_context(self._heartbeat)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bars.stop()
+    def __exit__(self, *error: object) -> None:
+        self._shown.close()
 
     def step(self, text: str) -> None:
         self._bars.update(self._task, description=escape(text))
+        self._heartbeat.step(text)
 
     def built(self, kernel: Kernel, build: Build) -> None:
+        name = escape(kernel.name)
         if build.status:
-            self._print(f"  [red]{build.status}[/] {kernel.name}: {_coloured(build)}")
-            self._print(f"    [dim]commands and whole output: {escape(str(build.log))}[/]")
-        else:
-            how = {"lean": "", "full": " with PyTorch's headers", "cached": " (cached)"}
-            text = f"  built {kernel.name} in {build.seconds:.1f} s{how.get(build.route or '', '')}"
-            if build.route is None:
-                text = f"  {kernel.name} has nothing to build"
-            spilled, local = build.most("spill_bytes"), build.most("local_bytes")
-            if spilled:
-                text += f", [yellow]spills {spilled} bytes of registers[/]"
-            elif local:
-                text += f", [yellow]keeps {local} bytes per thread in local memory[/]"
-            self._print(text)
-            if build.route == "full":
-                lack = re.sub(r"^.*?\berror: ", "", build.why_full)
-                self._print(f"    [dim]the lean headers cannot: {escape(lack)}[/]")
+            first, *more = _why_not(build)
+            self._say(f"[red]{build.status}[/] {name}: {first}")
+            for line in more:
+                self._console.print(f"    {line}", soft_wrap=True)  # source, as it stands
+            if build.log:
+                self._say("[dim]commands and whole output:[/]", build.log, lead="    ")
+            return
+        how = {"lean": "", "full": " with PyTorch's headers", "cached": " (cached)"}
+        text = f"built {name} in {build.seconds:.1f} s{how.get(build.route or '', '')}"
+        if build.route is None:
+            text = f"{name} built nothing" if build.fallback else f"{name} has nothing to build"
+        if build.fallback:
+            text += f", [yellow]but the file goes on without {escape(_near(build.fallback))}[/]"
+        spilled, local = build.most("spill_bytes"), build.most("local_bytes")
+        if spilled:
+            text += f", [yellow]spills {spilled} bytes of registers[/]"
+        elif local:
+            text += f", [yellow]keeps {local} bytes per thread in local memory[/]"
+        self._say(text)
+        if build.route == "full":
+            lack = re.sub(r"^.*?\berror: ", "", build.why_full)
+            self._say(f"[dim]the lean headers cannot: {escape(lack)}[/]", lead="    ")
 
     def baseline(self, case: Case, name: str, rough_us: float) -> None:
-        self._print(f"  [dim]{self._short(case)}  {name} about {format_us(rough_us)}[/]")
+        self._say(f"[dim]{self._short(case)}[/]", f"[dim]{name} about {format_us(rough_us)}[/]")
 
     def note(self, text: str) -> None:
-        self._print(f"  [yellow]note:[/] {escape(text)}")
+        self._say(f"[yellow]note:[/] {escape(text)}")
 
     def row(self, result: Result) -> None:
         """Count a row and show it; a kernel skipped for the same reason again is not repeated."""
@@ -91,24 +213,29 @@ class Progress:
         self._bars.advance(self._task)
         verdict = result.verdict
         if verdict.status is Status.SKIPPED:
-            if (result.kernel, verdict.reason) in self._skipped:
-                return
-            self._skipped.add((result.kernel, verdict.reason))
-            self._print(f"  [dim]SKIPPED {result.kernel}: {escape(verdict.reason)}[/]")
+            if (result.kernel, verdict.reason) not in self._skipped:
+                self._skipped.add((result.kernel, verdict.reason))
+                self._say(f"[dim]SKIPPED {escape(result.kernel)}: {escape(verdict.reason)}[/]")
             return
-        colour = _COLOURS.get(verdict.status, "red")
-        name = f"{result.kernel:<{self._name_width}}"
-        parts = [f"  [{colour}]{verdict.status:<13}[/] {name}  {self._short(result.case)}"]
+        colour = "yellow" if result.fallback else _COLOURS.get(verdict.status, "red")
+        name = escape(f"{result.kernel:<{self._name_width}}")
+        parts = [f"[{colour}]{verdict.status:<13}[/] {name}", self._short(result.case)]
         if result.timing:
             parts.append(f"[bold]{format_us(result.timing.median_us)}[/]")
-        parts += [f"{s.ratio:.2f}× {name}" for name, s in result.speedups.items()]
-        if any(_uncertain(t) for t in (result.timing, *result.baselines.values()) if t):
-            parts.append("[yellow]uncertain[/]")
+        parts += [f"{format_ratio(s.ratio)} {name}" for name, s in result.speedups.items()]
+        if result.fallback:
+            parts.append("[yellow]fallback[/]")
+        if result.uncertain:
+            parts.append(f"[yellow]uncertain: {', '.join(result.uncertain)}[/]")
         if verdict.status is result.known_defect:
             parts.append("[dim](as the file says)[/]")
-        elif verdict.status is not Status.PASSED and not (result.build and result.build.status):
-            parts.append(f"\n    {escape(verdict.reason)}")  # of a build, `built` has said why
-        self._print("  ".join(parts))
+        self._say(*parts)
+        if result.fallback and not (result.build and result.build.fallback):
+            self._say(escape(result.fallback), lead="    ")
+        if verdict.status not in (Status.PASSED, result.known_defect) and not (
+            result.build and result.build.status  # then `built` has said why
+        ):
+            self._say(escape(verdict.reason), lead="    ")
 
     def _short(self, case: Case) -> str:
         """What tells this case from the run's others."""
@@ -120,135 +247,30 @@ class Progress:
         ]
         if any(other.dtype != first.dtype for other in self._cases):
             parts.append(case.dtype)
-        return " ".join(parts) or str(case)
+        return escape(" ".join(parts) or str(case))
 
-    def _print(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True)
+    def _say(self, *parts: str | Path, lead: str = "  ") -> None:
+        self._heartbeat.spoke()
+        say(self._console, *parts, lead=lead)
 
 
-def _coloured(build: Build) -> str:
-    """A compiler's error as compilers colour it, the place as seen from here."""
-    error = build.diagnostic
-    if error is None:
-        return escape(build.reason.replace(f"{Path.cwd()}/", ""))
-    place, _, rest = str(error).rpartition(error.message)
-    place = place.replace(f"{Path.cwd()}/", "")
+def _near(text: str) -> str:
+    """Paths in a text as seen from here."""
+    return text.replace(f"{Path.cwd()}/", "")
+
+
+def _why_not(build: Build) -> list[str]:
+    """Why a build failed, in lines of markup; a compiler's error as compilers colour it."""
+    if build.diagnostic is None:
+        return [escape(_near(build.reason))]
+    return _coloured(build.diagnostic)
+
+
+def _coloured(error: Diagnostic) -> list[str]:
+    place = ":".join(str(p) for p in (_near(error.place), error.line, error.column) if p)
     word, colon, message = error.message.partition(":")
-    lines = [f"[bold]{escape(place)}[/][bold red]{escape(word + colon)}[/]{escape(message + rest)}"]
+    head = f"[bold]{escape(place)}: [/]" if place else ""
+    lines = [f"{head}[bold red]{escape(word + colon)}[/]{escape(message)}"]
     for line in map(escape, error.shown.splitlines()):
         lines.append(f"[green]{line}[/]" if "^" in line else line)
-    return "\n    ".join(lines)
-
-
-def format_us(us: float) -> str:
-    """A time with three or four digits and its unit."""
-    if us < 1_000:
-        return f"{us:.1f} µs"
-    if us < 1_000_000:
-        return f"{us / 1e3:.{2 if us < 10_000 else 1 if us < 100_000 else 0}f} ms"
-    return f"{us / 1e6:.2f} s"
-
-
-def print_summary(console: Console, rows: Sequence[Result], folder: Path) -> None:
-    """One line per kernel, and the conclusion in one sentence."""
-    by_kernel: dict[str, list[Result]] = defaultdict(list)
-    for row in rows:
-        by_kernel[row.kernel].append(row)
-    names = [name for name in BASELINES if any(name in row.baselines for row in rows)]
-    table = Table(header_style="bold", box=None, padding=(0, 1))
-    table.add_column("kernel", no_wrap=True)
-    table.add_column("passed", justify="right", no_wrap=True)
-    for name in names:
-        table.add_column(f"vs {name}", justify="right", no_wrap=True)
-    best_fits = "eager" in names and console.width >= 80
-    if best_fits:
-        table.add_column("best", justify="right", no_wrap=True)
-    table.add_column("remarks", overflow="fold")
-    means = {name: _means(of, names) for name, of in by_kernel.items()}
-    for name, of in by_kernel.items():
-        best = [_best(of)] if best_fits else []
-        table.add_row(name, _passed(of), *_ratios(means[name], names), *best, _remarks(of))
-    console.print()
-    console.print(table)
-    console.print(f"\n{_conclusion(rows, means)}", soft_wrap=True)
-    if warning := _unsteady(rows):
-        console.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
-    how = "Speed-ups are geometric means over passed cases. " if names else ""
-    console.print(f"[dim]{how}All files: {folder}[/]", soft_wrap=True)
-
-
-def _uncertain(timing: Timing) -> bool:
-    return timing.ci_high_us - timing.ci_low_us > 0.2 * timing.median_us
-
-
-def _unsteady(rows: Sequence[Result]) -> str:
-    """A warning if medians are uncertain, as on a machine that does other work."""
-    timings = [t for row in rows for t in (row.timing, *row.baselines.values()) if t]
-    wide = sum(map(_uncertain, timings))
-    if not wide:
-        return ""
-    return (
-        f"{wide} of {len(timings)} times are uncertain by more than 20%, as where the machine has "
-        "something else to do: do not trust the rows that say so. Run again when it is idle."
-    )
-
-
-def _means(rows: Sequence[Result], baselines: Sequence[str]) -> Mapping[str, float]:
-    found = {}
-    for name in baselines:
-        ratios = [row.speedups[name].ratio for row in rows if name in row.speedups]
-        if ratios:
-            found[name] = geometric_mean(ratios)
-    return found
-
-
-def _ratios(means: Mapping[str, float], baselines: Sequence[str]) -> list[str]:
-    return [f"{means[name]:.2f}×" if name in means else "" for name in baselines]
-
-
-def _passed(rows: Sequence[Result]) -> str:
-    ran = [row for row in rows if row.verdict.status not in NOT_RUN]
-    return f"{sum(r.verdict.status is Status.PASSED for r in ran)}/{len(ran)}" if ran else "-"
-
-
-def _best(rows: Sequence[Result]) -> str:
-    ratios = [row.speedups["eager"].ratio for row in rows if "eager" in row.speedups]
-    return f"{max(ratios):.2f}×" if ratios else ""
-
-
-def _remarks(rows: Sequence[Result]) -> str:
-    counts: dict[tuple[Status, bool], int] = defaultdict(int)
-    for row in rows:
-        if row.verdict.status is not Status.PASSED:
-            counts[row.verdict.status, row.as_expected] += 1
-    parts = []
-    for (status, expected), count in counts.items():
-        if status in NOT_RUN:
-            parts.append(f"[dim]{count} {status}[/]")
-        elif expected:
-            parts.append(f"[yellow]{count} {status}, as the file says[/]")
-        else:
-            parts.append(f"[bold red]{count} {status}[/]")
-    return ", ".join(parts)
-
-
-def _conclusion(rows: Sequence[Result], means: Mapping[str, Mapping[str, float]]) -> str:
-    failed = {row.kernel for row in rows if not row.as_expected}
-    right = {row.kernel for row in rows if row.verdict.status is Status.PASSED} - failed
-    cases = Counter(row.kernel for row in rows if "eager" in row.speedups and row.kernel in right)
-    # Means over different cases do not compare: those over the most are meant.
-    ranked = {name: means[name]["eager"] for name in cases if cases[name] == max(cases.values())}
-    if ranked:
-        best = max(ranked, key=lambda name: ranked[name])
-        others = ", ".join(f"{ratio:.2f}× {name}" for name, ratio in means[best].items())
-        alone = len({row.kernel for row in rows if row.verdict.status not in NOT_RUN}) == 1
-        praise = "is right" if alone else "is the fastest right kernel"
-        text = f"[bold]{best}[/] {praise}: {others}"
-    elif right:
-        text = f"Right on every case: [bold]{', '.join(sorted(right))}[/]"
-    else:
-        ran = any(row.verdict.status not in NOT_RUN for row in rows)
-        text = "No kernel is right on every case it ran" if ran else "No kernel ran"
-    if failed:
-        text += f"; [bold red]wrong or failed: {', '.join(sorted(failed))}[/]"
-    return text + "."
+    return [*lines, f"[bold]remedy:[/] {escape(error.remedy)}"] if error.remedy else lines

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from harness.children import Child, ChildFailed
+from harness.catalog import facts
+from harness.children import Child, ChildFailed, uninterrupted
 from harness.records import Build, Diagnostic, Kernel, Resources, Status
 from harness.run.plan import Plan, Report
 
@@ -28,27 +29,41 @@ def build_all(plan: Plan, logs: Path, report: Report) -> dict[str, Build]:
     Each is built by a process of its own, which touches no GPU. Returns kernel name -> how that
     went; a kernel that no case suits is absent.
     """
-    wanted = [(kernel, sizes) for kernel in plan.kernels if (sizes := _sizes_to_run(plan, kernel))]
+    sizes = {kernel.name: _sizes_to_run(plan, kernel) for kernel in plan.kernels}
+    wanted = [kernel for kernel in plan.kernels if sizes[kernel.name]]
     if not wanted:
         return {}
     report.step(f"building {len(wanted)} kernel{'s'[: len(wanted) > 1]}")
     jobs = max(1, min(_cores(), available_bytes() // _BUILD_MEMORY_BYTES))
     builds: dict[str, Build] = {}
+    lost: list[Kernel] = []
     builders: list[Child] = []
+
+    def start(kernel: Kernel) -> Build:
+        return _build(plan, kernel, sizes[kernel.name], logs, builders, report)
+
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            futures = {
-                pool.submit(_build, plan, k, s, logs, builders, report): k for k, s in wanted
-            }
+            futures = {pool.submit(start, kernel): kernel for kernel in wanted}
             for future in as_completed(futures):
                 kernel = futures[future]
-                builds[kernel.name] = future.result()
-                report.built(kernel, future.result())
+                try:
+                    builds[kernel.name] = future.result()
+                    report.built(kernel, builds[kernel.name])
+                except ChildFailed:
+                    lost.append(kernel)
         except BaseException:  # Ctrl-C above all: leave no compiler running
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in builders:
-                child.kill()
+            with uninterrupted(discard=True):
+                pool.shutdown(wait=False, cancel_futures=True)
+                for child in builders:
+                    child.kill()
             raise
+    for kernel in lost:  # one at a time, so that whoever kills the server harms nobody else
+        try:
+            builds[kernel.name] = start(kernel)
+        except ChildFailed as failed:
+            builds[kernel.name] = Build(0.0, failed.status, f"{failed.reason}, twice")
+        report.built(kernel, builds[kernel.name])
     return builds
 
 
@@ -56,7 +71,8 @@ def _sizes_to_run(plan: Plan, kernel: Kernel) -> list[Mapping[str, Any]]:
     """The axes of the cases that suit a kernel, each combination once."""
     sizes: list[Mapping[str, Any]] = []
     for case in plan.cases:
-        if case.axes not in sizes and not plan.unsupported(kernel, case):
+        why_not = facts.unsupported(kernel, plan.problem, case, plan.capability)
+        if case.axes not in sizes and not why_not:
             sizes.append(case.axes)
     return sizes
 
@@ -69,15 +85,15 @@ def _build(
     builders: list[Child],
     report: Report,
 ) -> Build:
+    """Raises ChildFailed only if the server of all processes died meanwhile."""
     log = logs / f"build-{kernel.name}.log"
     log.unlink(missing_ok=True)  # `build` has one place for all its logs
     start = time.monotonic()
-    child = Child("harness.builder", log=log)
+    child = Child("harness.builder", log=log, timeout_s=_START_TIMEOUT_S)
     builders.append(child)
     try:
         answer = child.ask(
             "build",
-            _START_TIMEOUT_S,
             on_note=lambda text: report.step(f"{text} ({kernel.name})"),
             kernel=str(kernel.path),
             problem=str(plan.problem.path),
@@ -88,6 +104,8 @@ def _build(
         )
         return _build_record(answer, log)
     except ChildFailed as failed:
+        if failed.lost:
+            raise
         return Build(time.monotonic() - start, failed.status, failed.reason, log=log)
     finally:
         child.kill()

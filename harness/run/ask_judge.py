@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.children import Child, ChildFailed
-from harness.records import Case, Comparison, Status, Verdict
+from harness.records import BASELINES, Case, Comparison, Status, Verdict
 from harness.run.plan import Plan, Report
 
-TIMEOUT_S = 600.0
-"""For one request; making the truth and compiling a baseline take longest."""
+COMPILE_TIMEOUT_S = 600.0
+"""For making a baseline ready that compiles; everything else has the time that kernels have."""
+COMPARE_TIMEOUT_S = 600.0
+"""For one comparison: it reads tensors of any size."""
 
 
 class CaseFailed(Exception):
@@ -24,6 +26,15 @@ class CaseFailed(Exception):
     def __init__(self, verdict: Verdict):
         super().__init__(verdict.reason)
         self.verdict = verdict
+
+
+class JudgeDied(Exception):
+    """The judge died while it had a kernel's output: worth another try, once."""
+
+    def __init__(self, verdict: Verdict):
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+        """What to say if it dies again."""
 
 
 class BaselineFailed(Exception):
@@ -41,7 +52,7 @@ class Prepared:
     """Of every baseline that works on this case."""
 
 
-class Judging:
+class JudgeClient:
     """Whoever is the judge at the moment, and the case that it has ready."""
 
     def __init__(self, plan: Plan, exchange: Path, logs: Path, report: Report) -> None:
@@ -49,48 +60,70 @@ class Judging:
         self._exchange = exchange
         self._logs = logs
         self._report = report
-        self._child: Child | None = None
+        self.child: Child | None = None
         self._ready: Prepared | CaseFailed | None = None
         self._dropped: set[str] = set()
         """Baselines that do not work on the case at hand."""
 
     def prepare(self, case: Case, index: int) -> Prepared:
-        """Have the judge get the case and its baselines ready, once for all kernels."""
+        """Have the judge get the case and its baselines ready, once for all kernels.
+
+        One that dies over it, or had died since it was last asked, is replaced once. Raises
+        CaseFailed for what the reference cannot do, and ChildFailed if the server died.
+        """
         if self._ready is None:
             try:
-                self._ready = self._prepare_now(case, index)
+                try:
+                    self._ready = self._prepare_now(case, index)
+                except ChildFailed as failed:
+                    if failed.alive or failed.status is Status.TIMED_OUT:
+                        raise
+                    self._ready = self._prepare_now(case, index)
             except ChildFailed as failed:
-                self._ready = CaseFailed(Verdict(Status.UNGRADABLE, f"reference: {failed.reason}"))
+                if failed.lost:
+                    raise
+                reason = f"reference: {failed.reason}"
+                died = not failed.alive and failed.status is not Status.TIMED_OUT
+                self._ready = CaseFailed(Verdict(Status.UNGRADABLE, reason, judge_died=died))
         if isinstance(self._ready, CaseFailed):
             raise self._ready
         return self._ready
 
     def _prepare_now(self, case: Case, index: int) -> Prepared:
         plan = self._plan
-        made = self._ask(
+        answer = self._ask(
             "prepare",
+            on_note=lambda text: self._report.step(f"reference  {case}  {text}"),
             problem=str(plan.problem.path),
             axes=dict(case.axes),
             dtype=case.dtype,
             # Cases draw from seeds far apart; the judge adds a small number per trial.
             seed=plan.seed + 1000 * index,
             families=plan.problem.families,
+            step_s=plan.timeout_s,
         )
         rough_us: dict[str, float] = {}
         for name in () if plan.judge_only else plan.baselines:
             if name in self._dropped:
                 continue
             self._report.step(f"{name}  {case}")
+            compiles = BASELINES.get(name) is not None
             try:
                 rough_us[name] = self._ask(
-                    "start_baseline", name=name, warm_up_s=plan.effort.warm_up_s
+                    "start_baseline",
+                    max(plan.timeout_s, COMPILE_TIMEOUT_S) if compiles else plan.timeout_s,
+                    name=name,
+                    timer=plan.effort.timer,
+                    warm_up_s=plan.effort.warm_up_s,
                 )
                 self._report.baseline(case, name, rough_us[name])
             except ChildFailed as failed:
+                if failed.lost:
+                    raise
                 self._drop(name, case, failed)
-                if self._child is None:  # it died of this one: again without
+                if self.child is None:  # it died of this one: again without
                     return self._prepare_now(case, index)
-        return Prepared(len(made["trials"]), made["timed"], rough_us)
+        return Prepared(len(answer["trials"]), answer["timed"], rough_us)
 
     def _drop(self, baseline: str, case: Case, failed: ChildFailed) -> None:
         self._dropped.add(baseline)
@@ -98,41 +131,31 @@ class Judging:
             self._ready.rough_us.pop(baseline, None)
         self._report.note(f"baseline {baseline} has no time on {case}: {failed.reason}")
 
-    def compare(self, trial: int, output: Path) -> Comparison:
-        """The judge's word on a kernel's output. Where it has none, the kernel is not cleared."""
+    def compare(self, trial: int, kernel: str) -> Comparison:
+        """The judge's word on a kernel's output for a trial. Where it has none, the kernel is not
+        cleared: raises JudgeDied if it died over it, CaseFailed if it can't compare."""
+        timeout_s = max(self._plan.timeout_s, COMPARE_TIMEOUT_S)
         try:
-            return _comparison(self._ask("compare", trial=trial, output=str(output)))
+            return _comparison(self._ask("compare", timeout_s, trial=trial, kernel=kernel))
         except ChildFailed as failed:
+            if failed.lost:
+                raise
             memory = failed.status is Status.OUT_OF_MEMORY
             status = Status.OUT_OF_MEMORY if memory else Status.CRASHED
-            reason = f"the judge, over this output: {failed.reason}"
-            raise CaseFailed(Verdict(status, reason)) from failed
-        finally:
-            output.unlink(missing_ok=True)
+            verdict = Verdict(status, f"the judge, over this output: {failed.reason}")
+            raise (CaseFailed if failed.alive else JudgeDied)(verdict) from failed
 
-    def _ask(self, request: str, **arguments: Any) -> Any:
-        if self._child is None:
-            self._child = Child(
-                "harness.judge",
-                self._plan.device,
-                str(self._exchange),
-                log=self._logs / "judge.log",
-            )
-        try:
-            return self._child.ask(request, TIMEOUT_S, **arguments)
-        except ChildFailed as failed:
-            if not failed.alive:
-                self._child.kill()
-                self._child = None
-                self._ready = None  # what it had prepared died with it
-            raise
-
-    def block(self, name: str, case: Case, samples: int) -> list[float]:
+    def block(self, name: str, case: Case, timer: str, samples: int) -> list[float]:
         """One block of a baseline's samples, in microseconds."""
         try:
-            taken: list[float] = self._ask("block", name=name, samples=samples)
-            return taken
+            timeout_s = max(self._plan.timeout_s, COMPILE_TIMEOUT_S)  # it may compile once more
+            times_us: list[float] = self._ask(
+                "block", timeout_s, name=name, timer=timer, samples=samples
+            )
+            return times_us
         except ChildFailed as failed:
+            if failed.lost:
+                raise
             self._drop(name, case, failed)
             raise BaselineFailed(name) from failed
 
@@ -140,14 +163,28 @@ class Judging:
         """Give the memory of a case back."""
         self._ready = None
         self._dropped.clear()
-        if self._child is not None:
+        if self.child is not None:
             # One that fails at this is replaced when it is next asked.
             with contextlib.suppress(ChildFailed):
                 self._ask("release")
 
-    @property
-    def children(self) -> list[Child]:
-        return [self._child] if self._child else []
+    def _ask(self, request: str, timeout_s: float | None = None, **arguments: Any) -> Any:
+        if self.child is None:
+            self.child = Child(
+                "harness.judge",
+                self._plan.device,
+                str(self._exchange),
+                log=self._logs / "judge.log",
+                timeout_s=self._plan.timeout_s,
+            )
+        try:
+            return self.child.ask(request, timeout_s, **arguments)
+        except ChildFailed as failed:
+            if not failed.alive:
+                self.child.kill()
+                self.child = None
+                self._ready = None  # what it had prepared died with it
+            raise
 
 
 def _comparison(answer: Mapping[str, Any]) -> Comparison:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from harness.catalog import facts
-from harness.records import Build, Case, Kernel, Problem, Result
+from harness.records import Build, Case, Kernel, Machine, Problem, Result
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure. Every subject gets `blocks` blocks, in alternating order."""
+    """How to measure, and how long. Every subject gets `blocks` blocks, in alternating order."""
 
+    timer: str
+    """A name in `timing.stopwatch.TIMERS`."""
     blocks: int
     block_us: float
     """A block holds about as many samples of the slowest subject as fit in this time."""
@@ -23,12 +24,20 @@ class Effort:
 
 
 FULL = {
-    "cuda": Effort(blocks=10, block_us=20_000, min_samples=4, max_samples=20, warm_up_s=0.05),
-    "cpu": Effort(blocks=10, block_us=40_000, min_samples=3, max_samples=20, warm_up_s=0.1),
+    "cuda": Effort(
+        "cold", blocks=10, block_us=20_000, min_samples=4, max_samples=20, warm_up_s=0.05
+    ),
+    "cpu": Effort(
+        timer="wall", blocks=10, block_us=40_000, min_samples=3, max_samples=20, warm_up_s=0.1
+    ),
 }
 QUICK = {
-    "cuda": Effort(blocks=4, block_us=10_000, min_samples=3, max_samples=10, warm_up_s=0.02),
-    "cpu": Effort(blocks=4, block_us=20_000, min_samples=3, max_samples=10, warm_up_s=0.05),
+    "cuda": Effort(
+        "cold", blocks=4, block_us=10_000, min_samples=3, max_samples=10, warm_up_s=0.02
+    ),
+    "cpu": Effort(
+        timer="wall", blocks=4, block_us=20_000, min_samples=3, max_samples=10, warm_up_s=0.05
+    ),
 }
 
 
@@ -40,22 +49,27 @@ class Plan:
     kernels: Sequence[Kernel]
     cases: Sequence[Case]
     baselines: Sequence[str]
-    device: str
-    capability: tuple[int, int] | None
+    machine: Machine
     effort: Effort
     seed: int = 0
     """Secret while the run lasts; every case's inputs derive from it."""
     timeout_s: float = 60.0
     """For one request to a worker."""
     judge_only: bool = False
-    arch: str | None = None
-    """What CUDA kernels are built for, such as 9.0a; None on a CPU."""
     rebuild: bool = False
     """Build even what the store has, remembered failures included."""
 
-    def unsupported(self, kernel: Kernel, case: Case) -> str | None:
-        """Why the kernel does not run this case, by the facts its file states; None if it does."""
-        return facts.unsupported(kernel, self.problem, case, self.capability)
+    @property
+    def device(self) -> str:
+        return self.machine.device
+
+    @property
+    def capability(self) -> tuple[int, int] | None:
+        return self.machine.capability
+
+    @property
+    def arch(self) -> str | None:
+        return self.machine.arch
 
 
 class Report(Protocol):

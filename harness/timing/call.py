@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 Call = Callable[[], object]
+
+Timer = Callable[[Call, int, Callable[[], None], torch.device], list[float]]
+"""timer(call, samples, refresh, device) -> microseconds in the order taken. `refresh` runs before
+every sample, outside of what is timed."""
 
 
 class LiveInputs:

@@ -26,11 +26,12 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 
-def summarise(blocks_us: Sequence[Sequence[float]], seed: int = 0) -> Timing:
+def summarise(blocks_us: Sequence[Sequence[float]], timer: str = "", seed: int = 0) -> Timing:
     """The median of all samples, in microseconds, with its 95% interval.
 
     blocks_us: one sequence of samples per block, in the order taken; lengths may
-    differ. With a single block the interval can only reflect noise inside it.
+    differ. timer: the protocol that took them. With a single block the interval can
+    only reflect noise inside it.
     Raises ValueError for no blocks, an empty block, or a sample that is not a
     positive finite number: no call takes zero time, so such a timer has failed.
     """
@@ -38,7 +39,7 @@ def summarise(blocks_us: Sequence[Sequence[float]], seed: int = 0) -> Timing:
     rng = np.random.default_rng(seed)
     median = float(np.median(np.concatenate(blocks)))
     low, high = _interval(_resampled_medians(blocks, _draw(len(blocks), rng), rng), median)
-    return Timing(median, low, high, tuple(tuple(block.tolist()) for block in blocks))
+    return Timing(median, low, high, tuple(tuple(block.tolist()) for block in blocks), timer)
 
 
 def speedup(baseline: Timing, kernel: Timing, seed: int = 0) -> Speedup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,16 @@ class Oracle:
         device: torch.device,
         seed: int,
         families: Sequence[str] | None,
+        on_step: Callable[[str], None] = lambda text: None,
     ) -> None:
+        """on_step: told before each step that a hanging reference could hang in."""
+        self._on_step = on_step
         self._seed = seed
         self._device = device
         self._dtype = dtype
+        on_step(f"importing {path.name}")
         self._module = load_module(path, axes)
+        on_step("making Model")
         torch.manual_seed(seed)
         self.init_inputs = list(self._module.get_init_inputs())
         torch.manual_seed(seed)
@@ -63,19 +68,13 @@ class Oracle:
         trials = []
         for index, (family, name, planted) in enumerate(draws):
             seed = self._seed + 1 + index
+            self._on_step(f"{name} inputs")
             inputs = draw(self._own_inputs(seed), family, planted, seed)
-            truth_inputs = [to_floating(x, torch.float64) for x in inputs]
-            trials.append(
-                Trial(
-                    name,
-                    family.finite,
-                    seed,
-                    inputs,
-                    # On a copy: a reference that works in place must not spoil the inputs.
-                    eager=forward(self.model, [to_floating(x, self._dtype) for x in inputs], seed),
-                    truth=forward(truth_model, truth_inputs, seed),
-                )
-            )
+            # On copies: a reference that works in place must not spoil the inputs.
+            eager = forward(self.model, [to_floating(x, self._dtype) for x in inputs], seed)
+            self._on_step(f"truth of {name} inputs")
+            truth = forward(truth_model, [to_floating(x, torch.float64) for x in inputs], seed)
+            trials.append(Trial(name, family.finite, seed, inputs, eager, truth))
         return trials
 
     def _own_inputs(self, seed: int) -> list[Any]:

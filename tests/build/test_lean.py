@@ -132,7 +132,7 @@ class Caller:
         self._child: Child | None = None
 
     def outcome(self, library: Path, device: str, case: str, call: int) -> str:
-        self._child = self._child or Child("corpus.outcomes", log=self._log)
+        self._child = self._child or Child("corpus.outcomes", log=self._log, timeout_s=60.0)
         given = {"library": str(library), "device": device, "case": case, "call": call}
         try:
             text: str = self._child.ask("outcome", 120, **given)

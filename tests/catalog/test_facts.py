@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import ROOT, TINY, bad_kernel
+from command_line import TINY
 
-from harness.catalog import find, load
-from harness.catalog.facts import DEVICES, read_kernel, read_problem, unsupported
+from harness.catalog.facts import read_kernel, read_problem, unsupported, why_no_axis
 from harness.records import Case, HarnessError, Kernel, Problem, Status
 
 PROBLEM = """
@@ -96,15 +94,37 @@ def test_a_problem_with_a_bad_fact(fact: str, says: str, write: Write) -> None:
         read_problem(write(fact + "\n" + PROBLEM))
 
 
-def test_every_problem_of_the_tree_is_listed() -> None:
-    names = [problem.name for problem in find.list_problems(ROOT)]
-    assert names == sorted(path.stem for path in (ROOT / "reference").glob("*.py"))
-
-
-def test_every_kernel_of_the_tree_can_be_read() -> None:
-    for problem in find.list_problems(ROOT):
-        for kernel in find.find_kernels(ROOT, problem, []):
-            assert set(kernel.devices) <= set(DEVICES)
+@pytest.mark.parametrize(
+    "source, axes",
+    [
+        ("height, width = 32, 48", {"height": 32, "width": 48}),
+        ("[height, width] = (32, 48)", {"height": 32, "width": 48}),
+        ("(a, b), c = (1, 2), 3", {"a": 1, "b": 2, "c": 3}),
+        ("a = b = 3", {"a": 3, "b": 3}),
+        ("a, b = c, d = 1, 2", {"a": 1, "b": 2, "c": 1, "d": 2}),
+        ("a: int = 3", {"a": 3}),
+        ("a, b = 1024 * 8, -1", {"a": 8192, "b": -1}),
+        ("a, b = 1, n()", {"a": 1}),
+        ("a, _b = 1, 2", {"a": 1}),
+        ("a, b = sizes()", {}),
+        ("a, b = (1, 2), 3", {"b": 3}),
+        ("a, b = 1, 2, 3", {}),
+        ("a, *b = 1, 2", {}),
+        ("a, b = *n(), 2", {}),
+        ("a, b = 'xy'", {}),
+        ("a = 1\na, b = sizes()", {}),
+        ("a = 1\na += 1", {}),
+        ("a = 1\nif n():\n    a = 2", {}),
+        ("a = 1\nif __name__ == '__main__':\n    a = 2", {"a": 1}),
+        ("a: int", {}),
+        ("shape = (3, 4)", {}),
+    ],
+)
+def test_axes_of_lines_that_assign_several_names(
+    source: str, axes: dict[str, int], write: Write
+) -> None:
+    bare = "class Model: ...\ndef get_inputs(): ...\ndef get_init_inputs(): ...\n"
+    assert read_problem(write(f"{source}\n{bare}")).axes == axes
 
 
 # kernels
@@ -158,12 +178,6 @@ def test_a_kernel_with_a_bad_fact(fact: str, says: str, write: Write) -> None:
         read_kernel(write(f"{fact}\n{KERNEL}"))
 
 
-def test_kernels_are_found_by_name_and_by_path() -> None:
-    problem = find.find_problem(ROOT, "gemm_swish_divide_clamp_tanh_clamp")
-    found = find.find_kernels(ROOT, problem, ["seed", str(bad_kernel("scaled"))])
-    assert [kernel.name for kernel in found] == ["seed", "scaled"]
-
-
 # what a kernel supports
 
 
@@ -207,31 +221,23 @@ def test_a_requirement_that_means_nothing_here(requires: str, problem: Problem) 
         unsupported(kernel(requires=requires), problem, case, None)
 
 
-# executing a file, in children
-
-
-def test_overrides_reach_what_is_derived_from_them(problem: Problem) -> None:
-    module = load.load_module(problem.path, {"rows": 9, "scale": 0.25})
-    assert (module.rows, module.doubled, module.shape, module.scale) == (9, 18, (9, 2), 0.25)
-    assert module.get_inputs()[0].shape == (9, 2)
-
-
-def test_files_keep_names_lines_and_namespaces_of_their_own(write: Write) -> None:
-    path = write('size = (\n  1)\ndef fail():\n    raise ValueError("here")\n', "json.py")
-    import json
-
-    first, second = (load.load_module(path, {"size": value}) for value in (2, 3))
-    assert sys.modules["json"] is json
-    assert (first.size, second.size) == (2, 3)
-    with pytest.raises(ValueError, match="here") as raised:
-        first.fail()
-    assert raised.traceback[-1].lineno == 3  # counted from 0
-    assert str(raised.traceback[-1].path) == str(path)
-
-
 def test_tiny_is_a_problem() -> None:
     assert read_problem(TINY).axes == {
         "batch_size": 7,
         "in_features": 12,
         "out_features": 10,
     }
+
+
+@pytest.mark.parametrize(
+    "name, says",
+    [
+        ("shape", "Line 7 of problem.py gives it what is no number or text written out"),
+        ("rebound", "Line 12 of problem.py gives it"),  # the last line decides
+        ("torch", ""),
+        ("absent", ""),
+    ],
+)
+def test_why_a_global_is_no_axis(name: str, says: str, problem: Problem) -> None:
+    why = why_no_axis(problem.path, name)
+    assert why.startswith(says) and bool(why) == bool(says)

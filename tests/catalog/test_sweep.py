@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalog.sweep import expand_cases
+from harness.catalog.sweep import Range, expand_cases, read_sweep
 from harness.records import HarnessError, Problem
 
 
 @pytest.fixture
-def problem() -> Problem:
+def problem(tmp_path: Path) -> Problem:
     axes = {"rows": 4, "scale": 0.5, "mode": "sum", "exact": True}
-    return Problem("written", Path("written.py"), axes, {}, None)
+    file = tmp_path / "written.py"
+    file.write_text("\ndoubled = 2 * rows\n")
+    return Problem("written", file, axes, {}, None)
 
 
-def points(problem: Problem, *sweeps: str, **options: object) -> list[tuple]:
-    cases = expand_cases(problem, "cpu", ["float32"], sweeps, **options)
+def points(problem: Problem, *sweeps: str, quick: bool = False) -> list[tuple]:
+    ranges = read_sweep(problem, sweeps, quick)["cpu"]
+    cases = expand_cases(problem, ranges, "cpu", ["float32"])
     return [tuple(case.axes.values()) for case in cases]
 
 
@@ -75,10 +78,27 @@ def test_a_value_given_twice_counts_once(problem: Problem) -> None:
 
 
 def test_every_dtype_goes_through_every_point(swept: Problem) -> None:
-    cases = expand_cases(swept, "cpu", ["float32", "bfloat16", "float32"], ["a=1,2"])
+    ranges = read_sweep(swept, ["a=1,2"])["cpu"]
+    cases = expand_cases(swept, ranges, "cpu:0", ["float32", "bfloat16"])
     assert [(case.dtype, case.axes["a"], case.axes["b"]) for case in cases] == [
         (dtype, a, b) for dtype in ("float32", "bfloat16") for a in (1, 2) for b in (5, 6)
     ]
+    assert {case.device for case in cases} == {"cpu:0"}
+
+
+def test_each_device_has_a_sweep_of_its_own(swept: Problem) -> None:
+    ranges = read_sweep(replace(swept, sweep={"cuda": ("a=1,2",)}), ["c=9"])
+    assert ranges == {
+        "cuda": [Range(("a",), (1, 2)), Range(("c",), (9.0,))],
+        "cpu": [Range(("c",), (9.0,))],
+    }
+
+
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+def test_the_files_own_sweep_is_blamed_on_the_file(device: str, problem: Problem) -> None:
+    wrong = replace(problem, sweep={device: ("rows=none",)})
+    with pytest.raises(HarnessError, match=r"written.py: SWEEP 'rows=none': 'none' is not a whole"):
+        read_sweep(wrong, [])
 
 
 @pytest.mark.parametrize(
@@ -90,6 +110,12 @@ def test_every_dtype_goes_through_every_point(swept: Problem) -> None:
         ("rows=", "names no values"),
         ("rows=1.5", "1.5"),
         ("rows=-1", "sizes are 1 or more"),
+        ("rows=9223372036854775808", "below 2\\^63"),
+        ("rows=1e400", "'1e400' is not a whole number"),
+        ("scale=1e400", "'1e400' is not a finite number"),
+        ("scale=nan", "'nan' is not a finite number"),
+        ("scale=much", "'much' is not a number"),
+        ("doubled=4", "has no axis 'doubled'. Line 2 of written.py gives it"),
         ("exact=1", "neither True nor False"),
     ],
 )

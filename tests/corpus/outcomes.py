@@ -17,7 +17,7 @@ import torch
 
 from corpus import cpu, cuda
 from harness.build.load_inline import import_library
-from harness.children import Handler
+from harness.serve import Handler
 
 CORPUS = {"cpu": cpu.CASES, "cuda": cuda.CASES}
 

@@ -1,8 +1,11 @@
-"""What a run says: one line per row, a table, one sentence at the end."""
+"""What a run says while it goes on: one line per build and row, whole on any terminal."""
 
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,8 @@ from harness.records import (
     Timing,
     Verdict,
 )
-from harness.report.terminal import Progress, format_us, print_summary
+from harness.report import terminal
+from harness.report.terminal import Progress, say, say_error, working
 
 CASES = [Case({"rows": rows, "columns": 8}, "float32", "cpu") for rows in (1, 2)]
 KERNELS = [Kernel(n, Path(f"{n}.py"), ("cpu",), None, None, None, None) for n in ("fast", "slow")]
@@ -39,19 +43,20 @@ def row(
     return Result("problem", kernel, CASES[case], case, verdict, **fields)
 
 
-def passed(kernel: str, us: float, case: int = 0, eager_us: float = 100.0) -> Result:
+def passed(kernel: str, us: float, eager_us: float = 100.0, **fields: Any) -> Result:
     ratio = eager_us / us
     return row(
         kernel,
-        case=case,
         timing=timing(us),
         baselines={"eager": timing(eager_us)},
         speedups={"eager": Speedup(ratio, ratio, ratio)},
+        **fields,
     )
 
 
 @pytest.fixture
 def console() -> Console:
+    """A log: no terminal."""
     return Console(file=io.StringIO(), width=120, highlight=False)
 
 
@@ -59,9 +64,20 @@ def said(console: Console) -> str:
     return console.file.getvalue()
 
 
+def narrow() -> Console:
+    """A terminal of 80 columns, in black and white."""
+    return Console(
+        file=io.StringIO(), width=80, highlight=False, force_terminal=True, no_color=True,
+        color_system=None,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def progress(console: Console) -> Progress:
     return Progress(console, KERNELS, CASES)
+
+
+# rows
 
 
 def test_a_row_shows_status_case_time_and_speedup(progress: Progress, console: Console) -> None:
@@ -70,6 +86,12 @@ def test_a_row_shows_status_case_time_and_speedup(progress: Progress, console: C
     for part in ("PASSED", "fast", "rows=1", "50.0 µs", "2.00× eager"):
         assert part in line
     assert "columns" not in line  # the same in every case
+    assert line.count("\n") == 1
+
+
+def test_a_speedup_is_not_rounded_to_nothing(progress: Progress, console: Console) -> None:
+    progress.row(passed("slow", 500_000.0))
+    assert "0.0002× eager" in said(console)
 
 
 @pytest.mark.parametrize(
@@ -96,14 +118,34 @@ def test_a_reason_to_skip_is_said_once_per_kernel(progress: Progress, console: C
     assert len(progress.rows) == 4
 
 
-def test_text_of_others_is_not_markup(progress: Progress, console: Console) -> None:
-    verdict = Verdict(Status.RUNTIME_ERROR, "[bold]tile[/] [/nonsense]")
-    progress.row(Result("problem", "fast", CASES[0], 0, verdict))
-    progress.built(KERNELS[0], Build(1.0, Status.BUILD_FAILED, "[/] error: [x]"))
-    progress.note("[/] note")
-    progress.step("[/] step")
-    for text in ("[bold]tile[/] [/nonsense]", "[/] error: [x]", "[/] note"):
-        assert text in said(console)
+def test_uncertain_times_are_named(progress: Progress, console: Console) -> None:
+    shaky = replace(passed("fast", 50.0), baselines={"eager": Timing(100.0, 80.0, 110.0, ())})
+    for result in (passed("slow", 50.0), shaky):
+        progress.row(result)
+    steady, uncertain = said(console).splitlines()
+    assert "uncertain" not in steady and "uncertain: eager" in uncertain
+
+
+def test_a_fallback_is_marked_and_says_why(progress: Progress, console: Console) -> None:
+    progress.row(row(timing=timing(5.0), fallback="ext: nvcc failed"))
+    assert "PASSED" in said(console) and "fallback" in said(console)
+    assert "ext: nvcc failed" in said(console)
+
+
+def test_what_a_build_has_said_its_rows_do_not_repeat(progress: Progress, console: Console) -> None:
+    build = Build(1.2, route="lean", fallback="affine_ext: k.py:3: error: no")
+    progress.built(KERNELS[0], build)
+    progress.row(row(timing=timing(5.0), build=build, fallback=build.fallback))
+    built, marked = said(console).splitlines()
+    assert "built fast in 1.2 s, but the file goes on without affine_ext: k.py:3" in built
+    assert "fallback" in marked
+
+
+def test_a_file_whose_only_extension_failed_built_nothing(
+    progress: Progress, console: Console
+) -> None:
+    progress.built(KERNELS[0], Build(1.2, fallback="ext: no nvcc"))
+    assert said(console) == "  fast built nothing, but the file goes on without ext: no nvcc\n"
 
 
 def test_a_single_case_is_named_in_full(console: Console) -> None:
@@ -111,90 +153,27 @@ def test_a_single_case_is_named_in_full(console: Console) -> None:
     assert "rows=1 columns=8 float32 cpu" in said(console)
 
 
-@pytest.mark.parametrize(
-    "us, text",
-    [
-        (0.51, "0.5 µs"),
-        (27.64, "27.6 µs"),
-        (999.9, "999.9 µs"),
-        (1_234, "1.23 ms"),
-        (99_900, "99.9 ms"),
-        (123_456, "123 ms"),
-        (1_234_567, "1.23 s"),
-    ],
-)
-def test_times_read_well(us: float, text: str) -> None:
-    assert format_us(us) == text
+def test_text_of_others_is_not_markup(console: Console) -> None:
+    name, case = "[bold]fast", Case({"mode": "[red]sum", "rows": 1}, "float32", "cpu")
+    kernel = replace(KERNELS[0], name=name)
+    progress = Progress(console, [kernel], [case, replace(case, axes={"mode": "x", "rows": 1})])
+    verdict = Verdict(Status.RUNTIME_ERROR, "[bold]tile[/] [/nonsense]")
+    progress.row(Result("problem", name, case, 0, verdict))
+    progress.row(Result("problem", name, case, 0, Verdict(Status.SKIPPED, "[i]not here")))
+    progress.built(kernel, Build(1.0, Status.BUILD_FAILED, "[/] error: [x]"))
+    progress.built(kernel, Build(1.0, route="lean", fallback="[/ext] gone"))
+    progress.built(kernel, Build(1.0))
+    progress.baseline(case, "eager", 3.0)
+    progress.note("[/] note")
+    progress.step("[/] step")
+    for text in (
+        "[bold]tile[/] [/nonsense]", "[/] error: [x]", "[/] note", "[/ext] gone", "[i]not here",
+        "mode=[red]sum", "SKIPPED [bold]fast", "built [bold]fast", "[bold]fast has nothing",
+    ):  # fmt: skip
+        assert text in said(console)
 
 
-# the summary
-
-
-def summary(console: Console, *rows: Result) -> str:
-    print_summary(console, rows, Path("results/run"))
-    return said(console)
-
-
-def test_the_fastest_right_kernel_is_named(console: Console) -> None:
-    text = summary(console, passed("slow", 80.0), passed("fast", 50.0))
-    assert "fast is the fastest right kernel: 2.00× eager." in text
-    assert "results/run" in text
-
-
-def test_speedups_are_averaged_geometrically(console: Console) -> None:
-    text = summary(console, passed("fast", 50.0, 0), passed("fast", 12.5, 1))
-    assert "4.00× eager." in text  # of 2 and 8
-    assert "8.00×" in text  # the best
-
-
-def test_a_kernel_wrong_on_one_case_is_not_the_winner(console: Console) -> None:
-    wrong = row("fast", Status.WRONG_VALUES, 1)
-    text = summary(console, passed("fast", 10.0), wrong, passed("slow", 80.0))
-    assert "slow is the fastest right kernel: 1.25× eager; wrong or failed: fast." in text
-    assert "1 WRONG_VALUES" in text
-
-
-def test_a_mean_over_fewer_cases_does_not_win(console: Console) -> None:
-    some = [passed("fast", 10.0)]
-    every = [passed("slow", 80.0), passed("slow", 80.0, 1)]
-    assert "slow is the fastest right kernel" in summary(console, *some, *every)
-
-
-def test_a_kernel_alone_is_not_the_fastest(console: Console) -> None:
-    assert "fast is right: 0.50× eager" in summary(console, passed("fast", 200.0))
-
-
-def test_uncertain_times_are_marked_and_said_again_at_the_end(
-    progress: Progress, console: Console
-) -> None:
-    shaky = passed("fast", 50.0, eager_us=100.0)
-    shaky = replace(shaky, baselines={"eager": Timing(100.0, 80.0, 110.0, ((100.0,),))})
-    for result in (passed("slow", 50.0), shaky):
-        progress.row(result)
-    steady, uncertain = said(console).splitlines()
-    assert "uncertain" not in steady and "uncertain" in uncertain
-    assert "1 of 4 times are uncertain" in summary(console, *progress.rows)
-
-
-def test_an_expected_defect_is_neither_winner_nor_failure(console: Console) -> None:
-    defect = row("fast", Status.NON_FINITE, known_defect=Status.NON_FINITE, timing=timing(1.0))
-    text = summary(console, defect, passed("slow", 80.0))
-    assert "slow is the fastest right kernel" in text
-    assert "wrong or failed" not in text
-    assert "1 NON_FINITE, as the file says" in text
-
-
-@pytest.mark.parametrize(
-    "rows, says",
-    [
-        ([row("fast")], "Right on every case: fast."),
-        ([row("fast", Status.CRASHED)], "No kernel is right on every case it ran; wrong or"),
-        ([row("fast", Status.SKIPPED)], "No kernel ran."),
-        ([row("fast"), row("slow", Status.SKIPPED)], "Right on every case: fast."),
-    ],
-)
-def test_a_conclusion_without_times(rows: list[Result], says: str, console: Console) -> None:
-    assert says in summary(console, *rows)
+# builds
 
 
 def test_a_failed_build_shows_the_line_as_compilers_do_and_says_it_once(tmp_path: Path) -> None:
@@ -206,10 +185,30 @@ def test_a_failed_build_shows_the_line_as_compilers_do_and_says_it_once(tmp_path
     progress.built(KERNELS[0], build)
     progress.row(row(status=Status.BUILD_FAILED, build=build))
     text = said(console)
-    assert "\x1b[1;31merror:\x1b[0m no [such] name" in text
+    assert "\x1b[1mk.py:3:9: \x1b[0m\x1b[1;31merror:\x1b[0m no [such] name" in text
     assert "3 |   gone;" in text and "^~~~\x1b[0m" in text
     assert text.count("no [such] name") == 1
     assert str(tmp_path / "build-fast.log") in text
+
+
+@pytest.mark.parametrize(
+    "error, lines",
+    [
+        (Diagnostic("undefined symbol: f"), ["BUILD_FAILED fast: undefined symbol: f"]),
+        (
+            Diagnostic("error: no such: f", f"{Path.cwd()}/k.py", 3, remedy="add #include <f>"),
+            ["BUILD_FAILED fast: k.py:3: error: no such: f", "remedy: add #include <f>"],
+        ),
+        (Diagnostic("killed"), ["BUILD_FAILED fast: killed"]),
+        (None, ["BUILD_FAILED fast: k.py: no"]),
+    ],
+)
+def test_a_diagnostic_is_shown_part_by_part(
+    error: Diagnostic | None, lines: list[str], progress: Progress, console: Console
+) -> None:
+    build = Build(1.0, Status.BUILD_FAILED, f"{Path.cwd()}/k.py: no", error)
+    progress.built(KERNELS[0], build)
+    assert [line.strip() for line in said(console).splitlines()] == lines
 
 
 @pytest.mark.parametrize(
@@ -227,3 +226,108 @@ def test_bad_resources_are_shown(
     progress.built(KERNELS[0], Build(1.0, route="lean", resources=resources))
     assert ("bytes" in said(console)) == (says is not None)
     assert (says or "built fast") in said(console)
+
+
+def test_why_the_real_headers_were_needed_is_shown(progress: Progress, console: Console) -> None:
+    progress.built(KERNELS[0], Build(9.0, route="full", why_full="k.cu(3): error: no packed"))
+    assert "built fast in 9.0 s with PyTorch's headers" in said(console)
+    assert "the lean headers cannot: no packed" in said(console)
+
+
+# the width of a terminal
+
+
+def test_no_number_and_no_path_breaks_at_80_columns() -> None:
+    console = narrow()
+    name = "a_kernel_with_quite_a_long_name"
+    case = Case({"batch_size": 16384, "in_features": 16384, "out_features": 8}, "bfloat16", "cuda")
+    other = replace(case, axes=dict.fromkeys(case.axes, 1), dtype="float32")
+    progress = Progress(console, [replace(KERNELS[0], name=name)], [case, other])
+    timings = {"eager": timing(2229.93), "compile-max-autotune": timing(30.0)}
+    progress.row(
+        Result(
+            "problem", name, case, 0, Verdict(Status.PASSED, error_rel=0.0), timing=timing(1234.5),
+            baselines=timings,
+            speedups={name: Speedup(t.median_us / 1234.5, 1, 2) for name, t in timings.items()},
+        )
+    )  # fmt: skip
+    log = Path("/a/folder") / "with" / ("a-long-name-" * 8) / "build.log"
+    progress.built(KERNELS[0], Build(1.0, Status.LOAD_FAILED, "no module " * 12, log=log))
+    lines = said(console).splitlines()
+    for whole in ("1.23 ms", "1.81× eager", "0.024× compile-max-autotune", "batch_size=16384",
+                  str(log)):  # fmt: skip
+        assert any(whole in line for line in lines), whole
+    assert all(len(line) <= 80 or str(log) in line for line in lines)
+    assert all(line.startswith("    ") for line in lines[1:] if "LOAD_FAILED" not in line)
+
+
+def test_a_path_with_blanks_stays_whole() -> None:
+    console = narrow()
+    path = Path("/a folder/with blanks") / ("and more " * 10)
+    say(console, "All files:", path)
+    assert said(console) == f"All files:\n    {path}\n"
+
+
+def test_a_log_has_whole_lines(console: Console) -> None:
+    say(console, "word " * 60, "more")
+    assert said(console).count("\n") == 1
+
+
+def test_lines_of_a_text_stay_lines() -> None:
+    for console in (narrow(), Console(file=io.StringIO(), width=80)):
+        say(console, "first\nsecond", "third", lead="  ")
+        assert said(console) == "  first\n    second  third\n"
+
+
+def test_an_error_goes_to_standard_error_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    say_error("There is no kernel [bold] in /a/b.")
+    out, error = capsys.readouterr()
+    assert (out, error) == ("", "error: There is no kernel [bold] in /a/b.\n")
+
+
+# long phases
+
+
+def wait_for(console: Console, text: str) -> bool:
+    """Does it say so within 10 s?"""
+    for _ in range(1000):
+        if text in said(console):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_a_log_hears_now_and_then_of_what_takes_long(console: Console) -> None:
+    with Progress(console, KERNELS, CASES, quiet_s=0.02) as progress:
+        progress.step("building [2] kernels")
+        assert wait_for(console, "... building [2] kernels  0 s\n")
+
+
+def test_a_log_that_says_enough_is_left_alone(console: Console) -> None:
+    with Progress(console, KERNELS, CASES, quiet_s=3600) as progress:
+        progress.step("timing")
+        progress.row(passed("fast", 50.0))
+    assert "..." not in said(console) and "PASSED" in said(console)
+
+
+def test_a_terminal_has_its_live_line_instead() -> None:
+    console = narrow()
+    with Progress(console, KERNELS, CASES, quiet_s=0.02) as progress:
+        progress.step("building")
+        time.sleep(0.2)
+    assert "... building" not in said(console)
+
+
+def test_work_of_several_steps_is_followed_in_a_log(console: Console) -> None:
+    with working(console, "seed: [ours]") as step:
+        step("seed: plain")
+    assert [line.strip() for line in said(console).splitlines()] == ["seed: [ours]", "seed: plain"]
+
+
+def test_showing_a_run_needs_neither_pandas_nor_matplotlib() -> None:
+    code = (
+        "import sys, harness.report.terminal, harness.report.summary; "
+        "sys.exit(bool({'torch', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    )
+    root = Path(terminal.__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

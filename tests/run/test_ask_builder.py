@@ -118,7 +118,7 @@ def test_a_compiler_has_more_and_is_shown(plan: Callable[..., Plan], tmp_path: P
     thread.start()
     build = ask_builder.build_all(plan(text, timeout_s=patience_s), tmp_path, steps)["k"]
     thread.join()
-    assert (build.status, build.route) == (None, "lean")
+    assert (build.status, build.route) == (None, "lean"), build.reason
     assert steps.steps[-3:] == ["compiling quick (k)", "loading quick (k)", "running k.py (k)"]
 
 

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-
 import pytest
 from pretended import (
     ANSWERS,
@@ -14,44 +9,15 @@ from pretended import (
     PLAN,
     RIGHT,
     WRONG,
-    FakeChild,
+    Go,
     Notes,
     Stage,
     fails,
     kernel,
 )
 
+from harness import scratch
 from harness.records import Status
-from harness.run import ask_builder, ask_judge, runner
-
-
-@pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
-    stage = Stage()
-    for module in (ask_builder, ask_judge, runner):
-        monkeypatch.setattr(
-            module, "Child", lambda module, *args, log: FakeChild(stage, module, *args, log=log)
-        )
-    return stage
-
-
-Go = Callable[..., Notes]
-
-
-@pytest.fixture
-def go(stage: Stage, tmp_path: Path) -> Go:
-    """Run PLAN with changes; every child must be gone afterwards."""
-
-    def go(notes: Notes | None = None, **changes: Any) -> Notes:
-        notes = notes or Notes()
-        try:
-            runner.run(replace(PLAN, **changes), tmp_path, notes, notes)
-        finally:
-            assert all(child.killed for child in stage.children)
-        return notes
-
-    return go
-
 
 P, W, N = Status.PASSED, Status.WRONG_VALUES, Status.NON_FINITE
 
@@ -63,29 +29,6 @@ def test_every_kernel_on_every_case_case_by_case(go: Go) -> None:
     ]
     assert notes.statuses == [P] * 4
     assert set(notes.builds) == {"a", "b"}
-
-
-def test_the_judge_prepares_a_case_once_and_workers_load_once(go: Go, stage: Stage) -> None:
-    go()
-    for request, times in (("judge prepare", 2), ("judge start_baseline eager", 2)):
-        assert stage.asked.count(request) == times
-    assert stage.asked.count("a load") == stage.started("a") == stage.started("judge") == 1
-    assert stage.asked.count("a construct") == 2
-
-
-def test_cases_have_seeds_far_apart(go: Go, stage: Stage) -> None:
-    go()
-    seeds = [given["seed"] for asked, given in stage.arguments if asked == "judge prepare"]
-    assert seeds == [7, 1007]
-
-
-def test_workers_are_told_nothing_of_truth_or_verdicts(go: Go, stage: Stage) -> None:
-    go()
-    told = {frozenset(given) for asked, given in stage.arguments if asked.startswith("a ")}
-    told.discard(
-        frozenset({"kernel", "problem", "sizes", "arch", "rebuild", "patience_s"})
-    )  # its builder
-    assert set().union(*told) == {"setup", "trial", "trials", "output", "seconds", "samples"}
 
 
 # judging
@@ -119,27 +62,6 @@ def test_after_the_first_wrong_trial_the_others_are_not_run(go: Go, stage: Stage
 # timing
 
 
-def test_baselines_and_kernel_alternate(go: Go, stage: Stage) -> None:
-    (row,) = go(kernels=[kernel("a")], cases=PLAN.cases[:1]).rows
-    blocks = [asked for asked in stage.asked if " block" in asked]
-    there = ["judge block eager", "judge block compile", "a block"]
-    assert blocks == there + there[::-1]
-    assert row.timing.blocks_us == (tuple(1.0 + i for i in range(8)),) * 2
-    assert set(row.baselines) == set(row.speedups) == {"eager", "compile"}
-
-
-@pytest.mark.parametrize(
-    "kernel_us, eager_us, samples",
-    [(2500, 100, 4), (100, 2500, 4), (1, 1, 8), (10**9, 1, 2)],
-)
-def test_the_slowest_subject_decides_how_many_samples_fit(
-    kernel_us: float, eager_us: float, samples: int, go: Go, stage: Stage
-) -> None:
-    stage.answers |= {"a warm_up": [kernel_us], "judge start_baseline": [eager_us]}
-    go(kernels=[kernel("a")], cases=PLAN.cases[:1])
-    assert {given["samples"] for asked, given in stage.arguments if " block" in asked} == {samples}
-
-
 def test_wrong_kernels_are_not_timed(go: Go, stage: Stage) -> None:
     stage.answers["judge compare"] = [WRONG]
     notes = go()
@@ -158,15 +80,6 @@ def test_judging_alone_times_nothing(go: Go, stage: Stage) -> None:
     notes = go(judge_only=True)
     assert notes.statuses == [P] * 4
     assert not any("block" in asked or "baseline" in asked for asked in stage.asked)
-
-
-def test_a_baseline_that_fails_is_left_out_and_noted(go: Go, stage: Stage) -> None:
-    stage.answers["judge start_baseline compile"] = [fails(Status.RUNTIME_ERROR)]
-    notes = go(cases=PLAN.cases[:1])
-    assert notes.statuses == [P, P]
-    assert all(set(row.baselines) == {"eager"} for row in notes.rows)
-    (said,) = notes.said
-    assert "baseline compile has no time" in said and "pretended RUNTIME_ERROR" in said
 
 
 # a kernel's failures
@@ -209,71 +122,26 @@ def test_a_kernel_without_a_case_is_not_built(go: Go, stage: Stage) -> None:
     assert notes.rows[0].build is None
 
 
-def test_a_worker_that_dies_between_cases_is_replaced(go: Go, stage: Stage) -> None:
-    stage.answers["a release"] = [fails(Status.CRASHED, alive=False), None]
-    assert go().statuses == [P] * 4
-    assert stage.started("a") == 2
-
-
-# the judge's failures
+# the server's failures
 
 
 @pytest.mark.parametrize(
-    "status", [Status.UNGRADABLE, Status.OUT_OF_MEMORY, Status.TIMED_OUT, Status.CRASHED]
+    "request_", ["a load", "a call", "a block", "judge prepare", "judge compare", "judge block"]
 )
-def test_a_case_that_cannot_be_prepared(status: Status, go: Go, stage: Stage) -> None:
-    dead = status in (Status.TIMED_OUT, Status.CRASHED)
-    stage.answers["judge prepare"] = [fails(status, alive=not dead), ANSWERS["prepare"]]
-    notes = go()
-    assert notes.statuses == [Status.UNGRADABLE, Status.UNGRADABLE, P, P]
-    assert all(row.as_expected for row in notes.rows)  # no kernel is to blame
-    assert notes.rows[0].verdict.reason == f"reference: pretended {status}"
-    assert stage.asked.count("judge prepare") == 2
-
-
-@pytest.mark.parametrize("status", [Status.OUT_OF_MEMORY, Status.CRASHED])
-def test_an_output_that_the_judge_cannot_take_clears_no_kernel(
-    status: Status, go: Go, stage: Stage
-) -> None:
-    stage.answers["judge compare"] = [fails(status, alive=False), RIGHT]
-    notes = go()
-    assert notes.statuses == [status, P, P, P]
-    assert not notes.rows[0].as_expected
-    assert stage.started("judge") == 2
-    assert stage.asked.count("judge prepare") == 3
-
-
-@pytest.mark.parametrize("alive", [True, False])
-def test_a_baseline_that_breaks_off_costs_no_kernel_its_row(
-    alive: bool, go: Go, stage: Stage
-) -> None:
-    stage.answers["judge block compile"] = [fails(Status.RUNTIME_ERROR, alive), []]
+def test_what_went_down_with_the_server_is_tried_again(request_: str, go: Go, stage: Stage) -> None:
+    died = fails(Status.CRASHED, alive=False, lost=True)
+    stage.answers[request_] = [died, ANSWERS[request_.split()[1]]]
     notes = go()
     assert notes.statuses == [P] * 4
-    # It is left out of that case only.
-    timed = [{"eager"}, {"eager"}, {"eager", "compile"}, {"eager", "compile"}]
-    assert [set(row.baselines) for row in notes.rows] == timed
-    (said,) = notes.said
-    assert "baseline compile has no time" in said
-    assert stage.started("judge") == (1 if alive else 2)
+    assert all(set(row.baselines) == {"eager", "compile"} for row in notes.rows)
 
 
-NONSENSE = [None, -1.0, "soon", [0.0] * 8, [float("nan")] * 8, [1.0]]
-
-
-@pytest.mark.parametrize("request_", ["warm_up", "block", "finish"])
-@pytest.mark.parametrize("answer", NONSENSE)
-def test_a_worker_that_answers_nonsense_is_not_believed(
-    request_: str, answer: Any, go: Go, stage: Stage
-) -> None:
-    stage.answers[f"a {request_}"] = [answer]
-    assert go(cases=PLAN.cases[:1]).statuses == [Status.RUNTIME_ERROR, P]
-
-
-def test_a_judge_that_dies_between_cases_is_replaced(go: Go, stage: Stage) -> None:
-    stage.answers["judge release"] = [fails(Status.CRASHED, alive=False), None]
-    assert go().statuses == [P] * 4
-    assert stage.started("judge") == 2
+def test_a_kernel_under_which_the_server_dies_again_has_crashed(go: Go, stage: Stage) -> None:
+    died = fails(Status.CRASHED, alive=False, lost=True)
+    stage.answers["a call"] = [died]
+    notes = go()
+    assert notes.statuses == [Status.CRASHED, P, Status.CRASHED, P]
+    assert "twice" in notes.rows[0].verdict.reason
 
 
 # endings
@@ -281,15 +149,12 @@ def test_a_judge_that_dies_between_cases_is_replaced(go: Go, stage: Stage) -> No
 
 @pytest.mark.parametrize("asked", ["a build", "judge prepare", "a call", "judge block"])
 def test_ctrl_c_ends_every_child_and_leaves_no_exchange_folder(
-    asked: str, go: Go, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asked: str, go: Go, stage: Stage
 ) -> None:
-    exchange = tmp_path / "exchange"
-    exchange.mkdir()
-    monkeypatch.setattr(runner, "_roomiest_memory_folder", lambda: str(exchange))
     stage.answers[asked] = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
         go()
-    assert list(exchange.iterdir()) == []
+    assert list(scratch.folder().glob("exchange-*")) == []
 
 
 def test_rows_are_written_before_the_next_begins(go: Go, stage: Stage) -> None:
@@ -298,3 +163,21 @@ def test_rows_are_written_before_the_next_begins(go: Go, stage: Stage) -> None:
     with pytest.raises(KeyboardInterrupt):
         go(notes)
     assert [row.kernel for row in notes.rows] == ["a"]
+
+
+# fall-backs
+
+
+@pytest.mark.parametrize("who", ["builder", "worker"])
+def test_what_a_file_went_on_without_is_in_the_row_which_is_not_ranked(
+    who: str, go: Go, stage: Stage
+) -> None:
+    if who == "worker":
+        stage.answers["a call"] = ["ext: was not built ahead of time"]
+    else:
+        stage.answers["a build"] = [ANSWERS["build"] | {"fallback": "ext: error: no"}]
+    first, second = go(cases=PLAN.cases[:1]).rows
+    assert first.fallback.startswith("ext: ") and not second.fallback
+    assert first.verdict.status is P and first.timing and not first.speedups
+    assert second.speedups
+    assert (first.as_expected, second.as_expected) == (False, True)

@@ -9,8 +9,7 @@ import pytest
 import torch
 from command_line import TINY
 
-from harness.catalog.facts import FAMILIES
-from harness.device import forward, pin_precision
+from harness.records import FAMILIES
 from harness.verdict.oracle import Oracle, Trial, to_floating
 
 # Two floating inputs, one of integers, one of booleans and a plain number; works in place, and
@@ -156,25 +155,9 @@ def test_derived_sizes_follow_an_overridden_axis(mixed: Make) -> None:
     assert mixed(axes={"rows": 3}).trials[0].inputs[0].shape == (3, 5)
 
 
-def test_forward_starts_from_the_seed_it_is_given() -> None:
-    dropout = torch.nn.Dropout(0.5)
-    x = torch.ones(100)
-    first, again, other = (forward(dropout, [x], seed) for seed in (3, 3, 4))
-    assert torch.equal(first, again) and not torch.equal(first, other)
-    assert not forward(torch.nn.Linear(2, 2), [torch.ones(2)], 0).requires_grad
-
-
 def test_to_floating_copies_floats_and_passes_the_rest() -> None:
     x, index = torch.ones(2), torch.ones(2, dtype=torch.int64)
     copy = to_floating(x, torch.float32)
     assert copy.data_ptr() != x.data_ptr() and copy.dtype == torch.float32
     assert to_floating(index, torch.float64) is index
     assert to_floating("text", torch.float64) == "text"
-
-
-def test_float32_means_float32() -> None:
-    torch.set_float32_matmul_precision("medium")
-    pin_precision()
-    assert torch.get_float32_matmul_precision() == "highest"
-    assert not torch.backends.cuda.matmul.allow_tf32
-    assert not torch.backends.cudnn.allow_tf32

@@ -1,0 +1,84 @@
+"""The command that builds kernels without running them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rich.markup import escape
+
+from harness import cache
+from harness.build import diagnostics
+from harness.catalog import facts
+from harness.cli.options import (
+    DEFAULT_PROBLEM,
+    ArchOption,
+    KernelOption,
+    ProblemOption,
+    RebuildOption,
+    SweepOption,
+    VerboseOption,
+)
+from harness.records import Build, HarnessError
+from harness.report.terminal import Progress, console
+from harness.run import ask_builder
+from harness.run.plan import Plan
+from harness.session import Options, plan_run
+
+
+def build(
+    problem: ProblemOption = DEFAULT_PROBLEM,
+    kernel: KernelOption = None,
+    arch: ArchOption = None,
+    sweep: SweepOption = None,
+    rebuild: RebuildOption = False,
+    verbose: VerboseOption = False,
+) -> int:
+    """Build kernels into the store, for a later run here or on a machine that shares it.
+
+    With --arch, CUDA kernels for that architecture: no GPU is needed. Kernels whose source
+    depends on the sizes are built for every size of the sweep.
+    """
+    plan = plan_run(
+        Options(
+            problem=problem,
+            kernels=kernel or (),
+            arch=arch,
+            dtypes=facts.DTYPES,
+            sweeps=sweep or (),
+            rebuild=rebuild,
+        )
+    )
+    left_out = dict(_left_out(plan))
+    if len(left_out) == len(plan.kernels):
+        name, why = next(iter(left_out.items()))
+        raise HarnessError(
+            f"Nothing can be built: {name}: {why}. Name another --kernel or --sweep, or an "
+            "architecture with --arch to build CUDA kernels without a GPU."
+        )
+    for name, why in left_out.items():
+        console.print(f"  [dim]not built: {escape(name)}: {escape(why)}[/]", soft_wrap=True)
+    logs = cache.make_folder("logs")
+    with Progress(console, plan.kernels, plan.cases) as progress:
+        builds = ask_builder.build_all(plan, logs, progress)
+    _show(builds, verbose)
+    return 1 if any(built.status or built.fallback for built in builds.values()) else 0
+
+
+def _left_out(plan: Plan) -> Iterable[tuple[str, str]]:
+    """Kernels that no case suits, and why the first does not."""
+    for kernel in plan.kernels:
+        reasons = [
+            facts.unsupported(kernel, plan.problem, case, plan.capability) for case in plan.cases
+        ]
+        if all(reasons):
+            yield kernel.name, str(reasons[0])
+
+
+def _show(builds: Mapping[str, Build], verbose: bool) -> None:
+    for name, built in builds.items():
+        if verbose and built.log:
+            console.rule(escape(name))
+            console.print(built.log.read_text(errors="replace"), markup=False, soft_wrap=True)
+        for resource in built.resources:
+            line = f"  {name}: {diagnostics.summary(resource)}"
+            console.print(line, markup=False, soft_wrap=True)

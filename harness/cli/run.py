@@ -1,0 +1,92 @@
+"""Commands that run kernels: `run` judges and times them, `check` judges them alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.catalog.facts import DTYPES
+from harness.catalog.nearest import chosen
+from harness.cli.options import (
+    DEFAULT_PROBLEM,
+    BaselineOption,
+    DeviceOption,
+    DtypeOption,
+    KernelOption,
+    NoBaselineOption,
+    OutOption,
+    ProblemOption,
+    QuickOption,
+    RebuildOption,
+    SeedOption,
+    SweepOption,
+    TimeoutOption,
+)
+from harness.records import BASELINES, HarnessError
+from harness.session import Options, carry_out, plan_run
+
+
+def run(
+    problem: ProblemOption = DEFAULT_PROBLEM,
+    kernel: KernelOption = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = None,
+    sweep: SweepOption = None,
+    baseline: BaselineOption = "eager,compile",
+    out: OutOption = Path("results"),
+    quick: QuickOption = False,
+    rebuild: RebuildOption = False,
+    timeout: TimeoutOption = 60.0,
+    seed: SeedOption = None,
+) -> int:
+    """Build, judge and time kernels; write CSV, plots and the environment. The default."""
+    options = Options(
+        problem=problem,
+        kernels=kernel or (),
+        device=device,
+        dtypes=_dtypes(dtype),
+        sweeps=sweep or (),
+        baselines=chosen(baseline, BASELINES, "--baseline"),
+        quick=quick,
+        rebuild=rebuild,
+        timeout_s=timeout,
+        seed=seed,
+    )
+    return carry_out(plan_run(options), out)
+
+
+def check(
+    problem: ProblemOption = DEFAULT_PROBLEM,
+    kernel: KernelOption = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = None,
+    sweep: SweepOption = None,
+    baseline: NoBaselineOption = None,
+    out: OutOption = Path("results"),
+    quick: QuickOption = False,
+    rebuild: RebuildOption = False,
+    timeout: TimeoutOption = 60.0,
+    seed: SeedOption = None,
+) -> int:
+    """Build and judge kernels without timing them."""
+    if baseline is not None:
+        raise HarnessError(
+            "`check` times nothing, so there is no --baseline to compare with: leave it out, or "
+            "call `run`."
+        )
+    options = Options(
+        problem=problem,
+        kernels=kernel or (),
+        device=device,
+        dtypes=_dtypes(dtype),
+        sweeps=sweep or (),
+        quick=quick,
+        judge_only=True,
+        rebuild=rebuild,
+        timeout_s=timeout,
+        seed=seed,
+    )
+    return carry_out(plan_run(options), out)
+
+
+def _dtypes(text: str | None) -> list[str]:
+    return [] if text is None else chosen(text, DTYPES, "--dtype")

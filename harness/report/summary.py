@@ -1,0 +1,198 @@
+"""What a run says at its end: a line per kernel, and the conclusion in one sentence."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from harness.records import BASELINES, NOT_RUN, UNCERTAIN, Result, Status
+from harness.report.numbers import format_ratio
+from harness.report.terminal import say
+from harness.timing.stats import geometric_mean
+
+_REMARKS_WIDTH = 24
+"""Room for any single remark, such as "10 INPUT_MUTATED"."""
+
+
+def print_summary(console: Console, rows: Sequence[Result], folder: Path) -> None:
+    """A table with a line per kernel, the conclusion, and where all files are."""
+    by_kernel: dict[str, list[Result]] = defaultdict(list)
+    for row in rows:
+        by_kernel[row.kernel].append(row)
+    names = [name for name in BASELINES if any(name in row.baselines for row in rows)]
+    means = {kernel: _means(own, names) for kernel, own in by_kernel.items()}
+    console.print()
+    _print_kernels(console, by_kernel, means, names)
+    console.print()
+    say(console, _conclusion(rows, means))
+    if warning := _unsteady(rows):
+        say(console, f"[yellow]note:[/] {warning}")
+    how = ["[dim]Speed-ups are geometric means over passed cases.[/]"] if names else []
+    say(console, *how, "[dim]All files:[/]", folder)
+
+
+def _print_kernels(
+    console: Console,
+    by_kernel: Mapping[str, Sequence[Result]],
+    means: Mapping[str, Mapping[str, float]],
+    names: Sequence[str],
+) -> None:
+    """A table; if need be, its headers break at hyphens and the best is left out.
+
+    On a terminal that is too narrow for it, a few lines for every kernel.
+    """
+    columns = {"kernel": [escape(kernel) for kernel in by_kernel]}
+    columns["passed"] = [_passed(own) for own in by_kernel.values()]
+    for name in names:
+        ratios = [means[kernel].get(name) for kernel in by_kernel]
+        columns[f"vs {name}"] = ["" if r is None else format_ratio(r) for r in ratios]
+    if "eager" in names:
+        columns["best"] = [_best(own) for own in by_kernel.values()]
+    columns["remarks"] = [_remarks(own) for own in by_kernel.values()]
+    if _width(columns) > console.width:
+        columns = {head.replace("-", "-\n"): cells for head, cells in columns.items()}
+    if _width(columns) > console.width:
+        columns.pop("best", None)
+    if _width(columns) > console.width:
+        for kernel, *figures, remarks in zip(*columns.values(), strict=True):
+            heads = (head.replace("\n", "") for head in list(columns)[1:-1])
+            parts = [f"{text} {head}" for head, text in zip(heads, figures, strict=True) if text]
+            say(console, f"[bold]{kernel}[/]")
+            say(console, *parts, *filter(None, [remarks]), lead="    ")
+        return
+    table = Table(header_style="bold", box=None, padding=(0, 1))
+    for head in columns:
+        words = head in ("kernel", "remarks")
+        table.add_column(head, justify="left" if words else "right", no_wrap=head != "remarks")
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*cells)
+    console.print(table)
+
+
+def _width(columns: Mapping[str, Sequence[str]]) -> int:
+    """What columns need, with a blank on either side of each; remarks may break between words."""
+    total = 0
+    for head, column in columns.items():
+        widths = [Text.from_markup(cell).cell_len for cell in [*head.split("\n"), *column]]
+        total += min(max(widths), _REMARKS_WIDTH if head == "remarks" else max(widths)) + 2
+    return total
+
+
+# A kernel's rows in a line
+
+
+def _ranked(rows: Sequence[Result], baseline: str) -> dict[int, float]:
+    """Case -> speed-up, where every time of the row is certain."""
+    return {
+        row.case_index: row.speedups[baseline].ratio
+        for row in rows
+        if baseline in row.speedups and not row.uncertain and not row.fallback
+    }
+
+
+def _means(rows: Sequence[Result], baselines: Sequence[str]) -> Mapping[str, float]:
+    ratios = {name: _ranked(rows, name).values() for name in baselines}
+    return {name: geometric_mean(values) for name, values in ratios.items() if values}
+
+
+def _passed(rows: Sequence[Result]) -> str:
+    ran = [row for row in rows if row.verdict.status not in NOT_RUN]
+    passed = sum(row.verdict.status is Status.PASSED and not row.fallback for row in ran)
+    return f"{passed}/{len(ran)}" if ran else "-"
+
+
+def _best(rows: Sequence[Result]) -> str:
+    ratios = _ranked(rows, "eager").values()
+    return format_ratio(max(ratios)) if ratios else ""
+
+
+def _remarks(rows: Sequence[Result]) -> str:
+    counts: dict[tuple[Status, bool], int] = defaultdict(int)
+    for row in rows:
+        if row.verdict.status is not Status.PASSED:
+            counts[row.verdict.status, row.as_expected] += 1
+    parts = []
+    for (status, expected), count in counts.items():
+        if status in NOT_RUN:
+            parts.append(f"[dim]{count} {status}[/]")
+        elif expected:
+            parts.append(f"[yellow]{count} {status}, as the file says[/]")
+        else:
+            parts.append(f"[bold red]{count} {status}[/]")
+    if instead := sum(bool(row.fallback) for row in rows):
+        parts.append(f"[bold red]{instead} fallback[/]")
+    if shaky := sum(bool(row.uncertain) for row in rows):
+        parts.append(f"[yellow]{shaky} uncertain[/]")
+    return ", ".join(parts)
+
+
+# All rows in a sentence
+
+
+def _unsteady(rows: Sequence[Result]) -> str:
+    """A warning if times are uncertain, as on a machine that does other work."""
+    timed = sum(len(row.baselines) + (row.timing is not None) for row in rows)
+    shaky = sum(len(row.uncertain) for row in rows)
+    if not shaky:
+        return ""
+    return (
+        f"{shaky} of {timed} times are uncertain by more than {UNCERTAIN:.0%}, as where the "
+        "machine has something else to do: the rows that say so are in no mean. "
+        "Run again when it is idle."
+    )
+
+
+def _conclusion(rows: Sequence[Result], means: Mapping[str, Mapping[str, float]]) -> str:
+    fell_back = {row.kernel for row in rows if row.fallback}
+    failed = {row.kernel for row in rows if not row.as_expected and not row.fallback}
+    right = {row.kernel for row in rows if row.verdict.status is Status.PASSED}
+    right -= failed | fell_back
+    best, unsure = _fastest([row for row in rows if row.kernel in right])
+    if best:
+        alone = len({row.kernel for row in rows if row.verdict.status not in NOT_RUN}) == 1
+        praise = "is right" if alone else "is the fastest right kernel"
+        slower = [name for name, ratio in means[best].items() if round(ratio, 2) < 1]
+        but = f", but slower than {' and '.join(slower)}" if slower else ""
+        ratios = ", ".join(f"{format_ratio(ratio)} {name}" for name, ratio in means[best].items())
+        text = f"[bold]{escape(best)}[/] {praise}{but}: {ratios}"
+        if unsure:
+            text += f"; too uncertain to rank: {escape(', '.join(unsure))}"
+    elif right:
+        text = f"Right on every case: [bold]{escape(', '.join(sorted(right)))}[/]"
+        if any(row.speedups for row in rows if row.kernel in right):
+            text += "; no speed-up is certain enough to rank by"
+    else:
+        ran = any(row.verdict.status not in NOT_RUN for row in rows)
+        text = "No kernel is right on every case it ran" if ran else "No kernel ran"
+    if failed:
+        text += f"; [bold red]wrong or failed: {escape(', '.join(sorted(failed)))}[/]"
+    if fell_back:
+        text += f"; [bold red]not its own kernel: {escape(', '.join(sorted(fell_back)))}[/]"
+    return text + "."
+
+
+def _fastest(rows: Sequence[Result]) -> tuple[str | None, list[str]]:
+    """The kernel that is fastest over eager, if speed-ups tell; and kernels without a certain one.
+
+    Means over different cases do not compare. Only kernels that passed the most cases are
+    meant, and of these the cases on which the times of all of them are certain.
+    """
+    passed: dict[str, list[Result]] = defaultdict(list)
+    for row in rows:
+        if "eager" in row.speedups:
+            passed[row.kernel].append(row)
+    most = max(map(len, passed.values()), default=0)
+    ratios = {name: _ranked(own, "eager") for name, own in passed.items() if len(own) == most}
+    unsure = [name for name, of_case in ratios.items() if not of_case]
+    certain = {name: of_case for name, of_case in ratios.items() if of_case}
+    shared = set.intersection(*map(set, certain.values())) if certain else set()
+    if not shared:
+        return None, unsure
+    best = max(certain, key=lambda name: geometric_mean(certain[name][c] for c in shared))
+    return best, unsure

@@ -1,0 +1,109 @@
+"""What a result puts into a row, and what a frame of rows says when it is asked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import columns, results
+from harness.records import Build, Case, Result, Speedup, Status, Timing, Verdict
+
+AXES = ("batch_size", "in_features")
+NAMES = ["eager", "compile-max-autotune"]
+
+
+def timing(us: float, spread: float = 0.01) -> Timing:
+    return Timing(us, us * (1 - spread), us * (1 + spread), ((us,),), "cold")
+
+
+def result(**changes) -> Result:
+    fields = {
+        "timing": timing(2.0),
+        "baselines": {"eager": timing(4.0), "compile-max-autotune": timing(3.0)},
+        "speedups": {"eager": Speedup(2.0, 1.9, 2.1)},
+    }
+    case = Case(dict.fromkeys(AXES, 8), "float32", "cuda")
+    return Result(
+        "matmul", "fused", case, 0, Verdict(Status.PASSED, error_rel=0.0), **(fields | changes)
+    )
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Results through a file and back, as a frame."""
+
+    def read(*rows: Result):
+        folder = results.create_folder(tmp_path, "matmul", "cuda")
+        writer = results.Writer(folder, AXES, NAMES)
+        for row in rows:
+            writer.append(row)
+        return results.read(folder)
+
+    return read
+
+
+def test_axes_are_found_between_dtype_and_case(read):
+    assert columns.axes(list(read(result()))) == list(AXES)
+
+
+@pytest.mark.parametrize(
+    "subject, us", [("kernel", 2.0), ("eager", 4.0), ("compile-max-autotune", 3.0)]
+)
+def test_a_subject_has_its_interval_by_its_own_name(read, subject, us):
+    times = columns.interval(read(result()), subject)
+    assert times.to_dict("records") == [{"middle": us, "low": us * 0.99, "high": us * 1.01}]
+
+
+def test_what_was_not_timed_has_no_interval(read):
+    frame = read(result(baselines={}, speedups={}))
+    assert columns.interval(frame, "eager").isna().all(axis=None)
+    assert columns.interval(frame, "compile-reduce-overhead").isna().all(axis=None)
+    assert columns.speedup(frame, "eager").isna().all(axis=None)
+
+
+def test_speedups_are_those_recorded(read):
+    assert columns.speedup(read(result()), "eager").iloc[0].tolist() == [2.0, 1.9, 2.1]
+
+
+def test_baselines_are_named_as_on_the_command_line_if_they_were_timed(read):
+    assert columns.baselines(read(result())) == NAMES
+    assert columns.baselines(read(result(baselines={"eager": timing(1.0)}))) == ["eager"]
+
+
+def test_uncertain_subjects_are_named_in_their_row(read):
+    shaky = {"eager": timing(4.0, 0.2), "compile-max-autotune": timing(3.0, 0.2)}
+    frame = read(result(timing=timing(2.0, 0.2)), result(baselines=shaky), result())
+    assert frame["uncertain"].fillna("").tolist() == ["kernel", "eager compile-max-autotune", ""]
+    marks = {name: columns.uncertain(frame, name).tolist() for name in ("kernel", *NAMES)}
+    assert marks == {
+        "kernel": [True, False, False],
+        "eager": [False, True, False],
+        "compile-max-autotune": [False, True, False],
+    }
+    assert not columns.uncertain(frame, "compile").any()  # part of a name is not the name
+
+
+def test_the_timer_is_in_the_row(read):
+    assert read(result())["timer"].tolist() == ["cold"]
+
+
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"fallback": "did not build", "speedups": {}}, "did not build"),
+        ({"build": Build(1.0, fallback="ext: no nvcc"), "speedups": {}}, "ext: no nvcc"),
+        ({"build": Build(1.0)}, ""),
+    ],
+)
+def test_a_fallback_says_why(read, changes, says):
+    assert columns.fallback(result(**changes)) == says
+    assert read(result(**changes))["fallback"].fillna("").tolist() == [says]
+
+
+def test_writing_needs_no_pandas():
+    code = "import sys, harness.results; sys.exit('pandas' in sys.modules)"
+    root = Path(columns.__file__).parents[1]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

@@ -1,0 +1,35 @@
+"""How a child names what went wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.records import Status
+from harness.serve import failure
+
+
+@pytest.mark.parametrize(
+    "error, status, poisoned",
+    [
+        (ValueError("no"), Status.RUNTIME_ERROR, False),
+        (MemoryError(), Status.OUT_OF_MEMORY, False),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), Status.OUT_OF_MEMORY, False),
+        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA"), Status.OUT_OF_MEMORY, False),
+        (RuntimeError("CUDA error: an illegal memory access"), Status.RUNTIME_ERROR, True),
+    ],
+)
+def test_failure_names_the_status(error: Exception, status: Status, poisoned: bool) -> None:
+    named = failure(error, Status.RUNTIME_ERROR)
+    assert (named.status, named.poisoned) == (status, poisoned)
+
+
+def test_failure_gives_one_line_and_where_it_came_from() -> None:
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError as error:
+        line = error.__traceback__.tb_lineno
+        assert failure(error, Status.LOAD_FAILED, __file__).reason == (
+            f"ValueError (test_serve.py:{line}): first"
+        )
+        assert failure(error, Status.LOAD_FAILED).reason == "ValueError: first"
+    assert failure(KeyError(), Status.LOAD_FAILED).reason == "KeyError: no message"
