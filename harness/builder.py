@@ -39,7 +39,7 @@ def build(
     try:
         store.sweep()
         uses = install(file, arch, compile_missing=True, rebuild=rebuild, timeout_s=patience_s)
-        note(f"importing {file.name}", patience_s)
+        note(f"running {file.name}", patience_s)
         module = load_module(file)
         if not uses or _builds_in_functions(file):
             _construct_for_each(module, Path(problem), sizes, uses, patience_s)

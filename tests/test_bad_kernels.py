@@ -73,7 +73,7 @@ def test_the_exit_code_is_1(together: Run) -> None:
         ("undefined_symbol", "undefined symbol"),
         ("import_raises", "RuntimeError (import_raises.py:6): not on this machine"),
         ("import_exits", "not on this machine"),
-        ("import_hangs", "'build' within 5 s of importing"),
+        ("import_hangs", "'build' within 5 s of running"),
         ("constructor_differs", "tile_size"),
         ("built_in_forward", "was not built ahead of time"),
         ("forward_raises", 'ValueError (forward_raises.py:12): tile "3", [bold]row[/] 7;'),

@@ -64,11 +64,14 @@ def uses_cuda(arguments: Arguments) -> bool:
 class _Attempts:
     """What has been tried so far, and what came of it."""
 
-    log: str = ""
+    why_full: str
+    """What the lean headers lack, as far as is known."""
+    route: str = ""
+    """Of the last one, like `output` and `error`."""
     output: str = ""
-    """Of the last one."""
     error: Diagnostic | None = None
-    """Of the last one; None if it built."""
+    """None if it built."""
+    log: str = ""
     dependencies: dict[str, str | None] = field(default_factory=dict)
 
 
@@ -83,8 +86,8 @@ def build(
 ) -> store.Artifact:
     """Compile leanly, else with the real headers, and put the outcome into the store.
 
-    function: torch's own, load_inline or load. lean_lacks: why the lean build that
-    there is will not do.
+    function: torch's own, load_inline or load.
+    lean_lacks: why the lean build that there is will not do.
     A failure is an outcome too, unless the machine was at fault: then BuildFailed is raised.
     """
     start = time.monotonic()
@@ -95,40 +98,51 @@ def build(
 
     try:
         with store.building(key, on_wait) as folder:
-            if not rebuild and not lean_lacks and (artifact := store.find(key)):
+            if not rebuild and (artifact := store.find(key)):
                 return artifact  # another process built it while we waited
-            located = _located(arguments, file)
-            why_full = lean_lacks or limits.unsupported(arguments)
-            attempts = _Attempts()
-            route = "full" if why_full else "lean"
-            if route == "lean":
-                note(f"compiling {name}", COMPILE_TIMEOUT_S)
-                prepared = _leanly(located, folder)
-                _attempt(function, arguments, prepared, folder / route, attempts)
-                if attempts.error and not limits.rejected_anyway(attempts.output, located):
-                    route, why_full = "full", str(attempts.error)
-            if route == "full":
-                note(f"compiling {name} with PyTorch's headers", COMPILE_TIMEOUT_S)
-                _refuse_without_cuda(arguments, why_full)
-                _attempt(function, arguments, located, folder / route, attempts)
-            if attempts.error and not diagnostics.is_final(attempts.output):
+            attempts = _Attempts(lean_lacks or limits.unsupported(arguments))
+            try:
+                _compile(function, arguments, file, folder, attempts)
+                if attempts.error and not diagnostics.is_final(attempts.output):
+                    raise BuildFailed(attempts.error)
+            except BuildFailed:
                 print(attempts.log)
-                raise BuildFailed(attempts.error)
+                raise
             manifest = store.Manifest(
                 name=name,
                 seconds=time.monotonic() - start,
-                route=route,
-                why_full=why_full,
+                route=attempts.route,
+                why_full=attempts.why_full,
                 failed=attempts.error,
                 places=places(arguments, file),
                 resources=diagnostics.resources(attempts.output),
                 arch=os.environ.get("TORCH_CUDA_ARCH_LIST") if uses_cuda(arguments) else None,
                 dependencies=attempts.dependencies,
             )
-            library = None if attempts.error else folder / route / f"{name}.so"
+            library = None if attempts.error else folder / attempts.route / f"{name}.so"
             return store.put(folder, key, manifest, library, attempts.log)
     except OSError as error:  # the machine's fault: to be tried again another time
         raise BuildFailed(Diagnostic(f"error: the build cannot be carried out: {error}")) from error
+
+
+def _compile(
+    function: Callable[..., Any],
+    arguments: Arguments,
+    file: Path,
+    folder: Path,
+    attempts: _Attempts,
+) -> None:
+    """Try the routes in turn, until one builds or the source is certain to be at fault."""
+    name, located = arguments["name"], _located(arguments, file)
+    if not attempts.why_full:
+        note(f"compiling {name}", COMPILE_TIMEOUT_S)
+        _attempt(function, arguments, _leanly(located, folder), folder / "lean", attempts)
+        if not attempts.error or limits.rejected_anyway(attempts.output, located):
+            return
+        attempts.why_full = str(attempts.error)
+    _refuse_without_cuda(arguments, attempts.why_full)
+    note(f"compiling {name} with PyTorch's headers", COMPILE_TIMEOUT_S)
+    _attempt(function, arguments, located, folder / "full", attempts)
 
 
 def remember_unresolved(artifact: store.Artifact, key: str, error: Diagnostic) -> None:
@@ -188,6 +202,7 @@ def _attempt(
         raise
     except Exception as raised:  # torch's own complaint, before any compiler has run
         raise BuildFailed(diagnostics.first_error(str(raised) or type(raised).__name__)) from raised
+    attempts.route = folder.name
     attempts.log += f"== {folder.name} headers ==\n{attempts.output}\n"
     attempts.dependencies |= _dependencies(asked, folder, since)
 

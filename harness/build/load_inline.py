@@ -131,6 +131,9 @@ class _StandIn:
             diagnostic = error.diagnostic if isinstance(error, BuildFailed) else None
             self.uses.append(Use(name, failure=lines[0], diagnostic=diagnostic))
             raise
+        finally:
+            if self._compile_missing:
+                note(f"running {self._file.name}", self._timeout_s)
         self.uses.append(Use(name, artifact, fresh))
         return loaded
 

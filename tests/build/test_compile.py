@@ -49,7 +49,9 @@ def quick(value: int = 1, name: str = "quick") -> Any:
     return cpp_extension.load_inline(name, source, no_implicit_headers=True)
 
 
-@pytest.mark.parametrize("name", ["a b", "it's", 'say "so"', "$HOME", "a:b", "(a)&;b", "ünï"])
+@pytest.mark.parametrize(
+    "name", ["a b", "it's", 'say "so"', "$HOME", "a $b", "a:b", "(a)&;b", "ünï"]
+)
 def test_a_store_may_lie_anywhere(
     name: str, fresh: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,29 +158,32 @@ def test_a_store_that_fails_meanwhile_fails_the_build(
     assert not list((cache.root() / "building").iterdir())
 
 
+def spy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str) -> None:
+    """Have the compiler do this as well when it compiles, its output to `seen`."""
+    script = tmp_path / "spy"
+    when = f'[ "$1" = -MD ] && {{ {says}; }} >> {tmp_path}/seen'
+    script.write_text(f'#!/bin/sh\n{when}\nexec c++ "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("CXX", str(script))
+
+
 def test_compilers_leave_nothing_elsewhere(
     fresh: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A killed one could not remove its temporary files: they must lie in the build's folder."""
     fresh()
-    seen = tmp_path / "seen"
-    spy = tmp_path / "spy"
-    spy.write_text(f'#!/bin/sh\n[ "$1" = -MD ] && echo "$PWD/$TMPDIR" >> {seen}\nexec c++ "$@"\n')
-    spy.chmod(0o755)
-    monkeypatch.setenv("CXX", str(spy))
+    spy(tmp_path, monkeypatch, 'echo "$PWD"; echo "$TMPDIR"')
     quick()
-    (place,) = seen.read_text().split()
-    assert Path(place).is_relative_to(cache.root() / "building")
+    folder, temporary = (tmp_path / "seen").read_text().splitlines()
+    assert Path(folder).is_relative_to(cache.root() / "building")
+    assert temporary and not Path(temporary).is_absolute()
 
 
 def test_messages_are_in_english(
     fresh: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh()
-    spy = tmp_path / "spy"
-    spy.write_text(f'#!/bin/sh\necho "$LC_ALL" > {tmp_path}/seen\nexec c++ "$@"\n')
-    spy.chmod(0o755)
-    monkeypatch.setenv("CXX", str(spy))
+    spy(tmp_path, monkeypatch, 'echo "$LC_ALL"')
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     quick()
     assert (tmp_path / "seen").read_text().startswith("C")
@@ -186,8 +191,8 @@ def test_messages_are_in_english(
 
 def test_two_extensions_of_one_name_keep_it(fresh: Install) -> None:
     fresh()
-    modules = [quick(value, "same") for value in (1, 2, 1)]
-    assert [module.value() for module in modules] == [1, 2, 1]
+    modules = [quick(value, "same") for value in (1, 2, 1, 2)]
+    assert [module.value() for module in modules] == [1, 2, 1, 2]
     assert {module.__spec__.name for module in modules} == {"same"}
 
 

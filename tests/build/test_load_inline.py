@@ -511,6 +511,17 @@ def test_a_size_that_cannot_be_made_costs_no_other_its_build(
         process.build(sizes=sizes[:1])
 
 
+def test_a_size_that_does_not_compile_is_no_fallback(
+    tmp_path: Path, builder: Callable[..., Builder]
+) -> None:
+    kernel = tmp_path / "sized.py"
+    text = BY_SIZE.replace("{{out_features}}", "{{out_features if out_features != 3 else 'no'}}")
+    kernel.write_text(text.format(source=f"\n// {tmp_path}\n{CPP}"))
+    process = builder(kernel)
+    process.build(sizes=[{"out_features": n} for n in (5, 3)])
+    assert (process.answer["status"], process.answer["fallback"]) == (None, "")
+
+
 def test_a_source_that_holds_the_sizes_is_built_for_each(
     tmp_path: Path, builder: Callable[..., Builder]
 ) -> None:

@@ -85,7 +85,7 @@ def plan(tmp_path: Path) -> Callable[..., Plan]:
 @pytest.mark.parametrize(
     "text, doing",
     [
-        ("import time; time.sleep(600)", "importing k.py"),
+        ("import time; time.sleep(600)", "running k.py"),
         (
             "import time\nclass ModelNew:\n def __init__(self, *a): time.sleep(600)",
             "constructing ModelNew",
@@ -119,4 +119,15 @@ def test_a_compiler_has_more_and_is_shown(plan: Callable[..., Plan], tmp_path: P
     build = ask_builder.build_all(plan(text, timeout_s=patience_s), tmp_path, steps)["k"]
     thread.join()
     assert (build.status, build.route) == (None, "lean"), build.reason
-    assert steps.steps[-2:] == ["compiling quick (k)", "loading quick (k)"]
+    assert steps.steps[-3:] == ["compiling quick (k)", "loading quick (k)", "running k.py (k)"]
+
+
+def test_after_a_compiler_the_file_has_no_more_than_before(
+    plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    text = FILE.format(source=CPP.replace("VALUE", "1 +"), options="")
+    text = text.replace("print(", "try: print(") + "except RuntimeError: pass\n"
+    text += "import time; time.sleep(600)\n"
+    build = ask_builder.build_all(plan(text, timeout_s=1.5), tmp_path, Notes())["k"]
+    assert build.status is Status.TIMED_OUT
+    assert build.reason == "no answer to 'build' within 1.5 s of running k.py"
