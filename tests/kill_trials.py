@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from processes import processes_with, wait_until
 from rich.console import Console
 from rich.table import Table
@@ -98,7 +99,18 @@ class Place:
         for folder in (self.root / "tmp", self.root / "store" / "building"):
             if folder.is_dir():
                 yield from (f"{folder.name}/{path.name}" for path in folder.iterdir())
-        yield from (f"shm/{path.name}" for path in SHARED_MEMORY.glob("kernel-bench-*"))
+        yield from (
+            f"shm/{path.name}"
+            for path in SHARED_MEMORY.glob("kernel-bench-run-*.lock")
+            if abandoned(path)
+        )
+
+
+def abandoned(lock_file: Path) -> bool:
+    """Has its owner died? Other runs may be going on beside the trials."""
+    with suppress(Timeout, OSError), FileLock(lock_file, timeout=0):
+        return True
+    return False
 
 
 def role_of(pid: int, parent: int) -> str:
