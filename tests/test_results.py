@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
-import resource
 from pathlib import Path
 
 import pytest
+from disk import room
 
 from harness import results
 from harness.records import Build, Case, HarnessError, Result, Speedup, Status, Timing, Verdict
@@ -239,37 +239,25 @@ def test_a_full_disk_is_explained(writer, monkeypatch):
         writer.append(result(kernel="next"))
 
 
-@pytest.fixture
-def room():
-    """`room(bytes)`: from now on, no file of this process may become longer."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.mark.parametrize("name", ["results.csv", "samples.csv"])
 @pytest.mark.parametrize("more", [0, 1, 60])
-def test_a_disk_that_fills_up_within_a_record_leaves_no_part_of_it(
-    writer, tmp_path, room, name, more
-):
+def test_a_disk_that_fills_up_within_a_record_leaves_no_part_of_it(writer, tmp_path, name, more):
     long = timing(1.0, ((1.0,) * 200,)) if name == "samples.csv" else None
     reason = "too far from truth " * (1 if long else 200)
     writer.append(failed(reason))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    room(len(before[name]) + more)
-    with pytest.raises(HarnessError, match=r"1 row is safe in .*/results\.csv. Make room"):
+    says = r"1 row is safe in .*/results\.csv. Make room"
+    with room(len(before[name]) + more), pytest.raises(HarnessError, match=says):
         writer.append(result(timing=long) if long else failed(reason))
-    room(resource.RLIM_INFINITY)
     assert (tmp_path / name).read_bytes() == before[name]
     writer.append(failed("again"))
     assert results.read(tmp_path)["reason"].tolist() == [reason, "again"]
 
 
-def test_a_file_written_whole_is_as_it_was_where_the_disk_is_full(tmp_path, room):
+def test_a_file_written_whole_is_as_it_was_where_the_disk_is_full(tmp_path):
     path = tmp_path / "picture.png"
     results.write_whole(path, b"old")
-    room(100)
-    with pytest.raises(OSError):
+    with room(100), pytest.raises(OSError):
         results.write_whole(path, b"new" * 100)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

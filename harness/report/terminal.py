@@ -53,7 +53,7 @@ def say(console: Console, *parts: str | Path, lead: str = "") -> None:
 
 
 def _words(text: Text, whole: bool, room: float) -> Iterator[Text]:
-    """What must not break, and "\n" where the text has one; whole: all that fits the room."""
+    """What must not break, and a bare line break for each in the text; whole: a line is a word."""
     for i, line in enumerate(text.split("\n")):
         if i:
             yield Text("\n")

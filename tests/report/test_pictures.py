@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import matplotlib
 import pytest
+from disk import room
 from drawn import SIZES, make_run, texts
 from matplotlib.figure import Figure
 
@@ -142,19 +142,10 @@ def test_a_picture_that_cannot_be_rendered_is_a_sentence_too(tmp_path, monkeypat
     assert not (tmp_path / "summary.png").exists()  # none without the other
 
 
-@pytest.fixture
-def room():
-    """`room(bytes)`: from now on, no file of this process may become longer."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_full_disk_is_one_sentence_that_counts_what_is_safe(tmp_path, room):
+def test_a_full_disk_is_one_sentence_that_counts_what_is_safe(tmp_path):
     make_run(tmp_path, kernels=("fused", "broken"), outcome=lambda kernel, *_: (
         Status.SKIPPED if kernel == "broken" else Status.PASSED))  # fmt: skip
-    room(1000)
-    with pytest.raises(HarnessError) as failure:
+    with room(1000), pytest.raises(HarnessError) as failure:
         pictures.plot_all(tmp_path, no_warning)
     sentence = str(failure.value)
     assert f"20 rows are safe in {tmp_path / 'results.csv'}. Make room" in sentence
@@ -175,11 +166,10 @@ def test_a_folder_that_is_closed_is_one_sentence(tmp_path, monkeypatch):
         pictures.plot_all(tmp_path, no_warning)
 
 
-def test_pictures_of_before_survive_a_full_disk(tmp_path, room):
+def test_pictures_of_before_survive_a_full_disk(tmp_path):
     plot(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    room(1000)
-    with pytest.raises(HarnessError):
+    with room(1000), pytest.raises(HarnessError):
         pictures.plot_all(tmp_path, no_warning)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
