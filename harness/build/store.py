@@ -21,6 +21,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -241,7 +242,7 @@ def clear() -> int:
 
 
 def sweep() -> None:
-    """Remove what builds that were killed left behind."""
+    """Remove what builds that were killed left behind: folders, and compilers still at work."""
     for folder in (cache.root() / "building").glob("*"):
         lock = FileLock(cache.make_folder("locks") / folder.name.partition(".")[0])
         try:
@@ -252,8 +253,23 @@ def sweep() -> None:
             with contextlib.suppress(OSError):
                 if time.time() - folder.stat().st_mtime < ABANDONED_S:
                     continue
+        _end_processes(folder)
         shutil.rmtree(folder, ignore_errors=True)
         lock.release()
+
+
+def _end_processes(folder: Path) -> None:
+    """Kill what runs in a folder, and wait for its end, but not for ever."""
+    for _ in range(200):
+        running = False
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # another user's, or over meanwhile
+                if (process / "cwd").readlink().is_relative_to(folder.resolve()):
+                    os.kill(int(process.name), signal.SIGKILL)
+                    running = True
+        if not running:
+            return
+        time.sleep(0.01)
 
 
 def _trim() -> None:

@@ -6,6 +6,9 @@ import errno
 import fcntl
 import hashlib
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -196,6 +199,28 @@ def test_the_longest_unused_goes_first_but_nothing_used_lately(
     for key in "de":
         fill(key, size=700)
     assert keys() == ["e", "d", "new"]  # beyond the limit, but perhaps about to be loaded
+
+
+def test_compilers_of_a_killed_build_are_ended_and_no_others(root: Path) -> None:
+    killed = root / "building" / "k.killed" / "lean"
+    killed.mkdir(parents=True)
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with (
+        store.building("busy") as busy,
+        subprocess.Popen(sleep, cwd=killed) as orphan,
+        subprocess.Popen(sleep, cwd=busy) as other,
+    ):
+        try:
+            reaper = threading.Thread(target=orphan.wait)
+            reaper.start()
+            store.sweep()
+            reaper.join(60)
+            assert orphan.returncode == -signal.SIGKILL
+            assert other.poll() is None
+        finally:
+            orphan.kill()
+            other.kill()
+    assert not killed.parent.exists()
 
 
 def test_clear_says_what_it_freed() -> None:
