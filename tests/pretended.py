@@ -65,6 +65,8 @@ class Stage:
         answer = answers.pop(0) if len(answers) > 1 else (*answers, ANSWERS[request])[0]
         if answer == []:
             answer = [100.0 + i for i in range(arguments["samples"])]
+        if callable(answer):
+            answer = answer()
         if isinstance(answer, ChildFailed):
             child.alive = answer.alive
         if isinstance(answer, BaseException):
@@ -80,6 +82,7 @@ class FakeChild:
         ).stem
         self.alive = True
         self.killed = False
+        self.dead_with_server = False
         self.loaded = self.who in ("judge", "builder")
         stage.children.append(self)
 
@@ -90,6 +93,8 @@ class FakeChild:
         on_note: Callable[[str], None] | None = None,
         **arguments: Any,
     ) -> Answer:
+        if self.dead_with_server:
+            raise fails(Status.CRASHED, alive=False, lost=True)
         answer = self.stage.answer(self, request, arguments)
         self.loaded = self.loaded or request == "load"
         assert self.loaded, f"{self.who} is asked to {request} before it has loaded"

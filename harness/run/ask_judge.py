@@ -168,6 +168,13 @@ class JudgeClient:
             with contextlib.suppress(ChildFailed):
                 self._ask("release")
 
+    def drop(self) -> None:
+        """Do without the present judge; the next request starts another."""
+        if self.child is not None:
+            self.child.kill()
+        self.child = None
+        self._ready = None  # what it had prepared died with it
+
     def _ask(self, request: str, timeout_s: float | None = None, **arguments: Any) -> Any:
         if self.child is None:
             self.child = Child(
@@ -181,9 +188,7 @@ class JudgeClient:
             return self.child.ask(request, timeout_s, **arguments)
         except ChildFailed as failed:
             if not failed.alive:
-                self.child.kill()
-                self.child = None
-                self._ready = None  # what it had prepared died with it
+                self.drop()
             raise
 
 

@@ -127,7 +127,10 @@ class Runner:
         try:
             return self._judge_and_time(kernel, case, index)
         except (JudgeDied, ChildFailed):
-            self._drop_worker(kernel.name)
+            # With the server went all of them, and each is to be missed but once.
+            for name in list(self._workers):
+                self._drop_worker(name)
+            self.judge.drop()
         try:
             return self._judge_and_time(kernel, case, index)
         except JudgeDied as died:

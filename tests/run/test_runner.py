@@ -17,6 +17,7 @@ from pretended import (
 )
 
 from harness import scratch
+from harness.children import ChildFailed
 from harness.records import Status
 
 P, W, N = Status.PASSED, Status.WRONG_VALUES, Status.NON_FINITE
@@ -134,6 +135,17 @@ def test_what_went_down_with_the_server_is_tried_again(request_: str, go: Go, st
     notes = go()
     assert notes.statuses == [P] * 4
     assert all(set(row.baselines) == {"eager", "compile"} for row in notes.rows)
+
+
+def test_one_death_of_the_server_is_met_once_by_all_its_children(go: Go, stage: Stage) -> None:
+    def everyone_dies() -> ChildFailed:
+        for child in stage.children:
+            child.dead_with_server = True
+        return fails(Status.CRASHED, alive=False, lost=True)
+
+    stage.answers["b call"] = [everyone_dies, ""]
+    assert go().statuses == [P] * 4
+    assert (stage.started("judge"), stage.started("a"), stage.started("b")) == (2, 2, 2)
 
 
 def test_a_kernel_under_which_the_server_dies_again_has_crashed(go: Go, stage: Stage) -> None:
