@@ -38,6 +38,9 @@ def prepare(arguments: Mapping[str, Any], libraries: Path) -> dict[str, Any]:
     arguments: load_inline's, both kinds of sources as lists. New lists are returned.
     libraries: where to put stand-ins for libtorch; they must last until the call is over.
     """
+    from torch.utils import cpp_extension
+
+    torch_include = Path(cpp_extension.include_paths()[0])
     implicit = not arguments["no_implicit_headers"]
     errors = bool(arguments["with_pytorch_error_handling"])
     cpp, cuda = arguments["cpp_sources"], arguments["cuda_sources"]
@@ -45,6 +48,7 @@ def prepare(arguments: Mapping[str, Any], libraries: Path) -> dict[str, Any]:
     prepared["cpp_sources"] = [
         prelude(
             "\n".join(cpp),
+            torch_include,
             cuda=False,
             binding=bool(arguments["functions"]),
             implicit=implicit,
@@ -55,7 +59,12 @@ def prepare(arguments: Mapping[str, Any], libraries: Path) -> dict[str, Any]:
     if cuda:
         prepared["cuda_sources"] = [
             prelude(
-                "\n".join(cuda), cuda=True, binding=False, implicit=implicit, torch_errors=errors
+                "\n".join(cuda),
+                torch_include,
+                cuda=True,
+                binding=False,
+                implicit=implicit,
+                torch_errors=errors,
             ),
             *cuda,
         ]
@@ -92,9 +101,9 @@ def _empty_libraries(folder: Path) -> list[str]:
 def digest() -> str:
     """A hash of the lean headers and of what `prepare` writes: part of every artifact's key."""
     # The prelude's words are part of what a library was built from, as the headers are.
-    content = hashlib.sha256(
-        Path(__file__).read_bytes() + (INCLUDE.parent / "prelude.py").read_bytes()
-    )
+    content = hashlib.sha256()
+    for name in ("lean.py", "prelude.py", "operators.py"):
+        content.update((INCLUDE.parent / name).read_bytes())
     for path in sorted(INCLUDE.rglob("*.h")):
         content.update(str(path.relative_to(INCLUDE)).encode() + path.read_bytes())
     return content.hexdigest()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+from harness.build.operators import declarations
 
 # What torch/extension.h brings of the standard library, and the words by which a source shows that
 # it uses it. The stand-ins include only what is named: each header costs nvcc three readings. A
@@ -74,7 +77,15 @@ _TORCH = re.compile(r"\b(?:torch|at|c10|TORCH_\w+|AT_\w+|C10_\w+|PYBIND11_MODULE
 _COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
 
-def prelude(source: str, *, cuda: bool, binding: bool, implicit: bool, torch_errors: bool) -> str:
+def prelude(
+    source: str,
+    torch_include: Path,
+    *,
+    cuda: bool,
+    binding: bool,
+    implicit: bool,
+    torch_errors: bool,
+) -> str:
     """The lines that stand before `source`: which parts it needs, and torch's implicit includes.
 
     binding: this is the file into which `load_inline` writes a Python binding.
@@ -85,9 +96,15 @@ def prelude(source: str, *, cuda: bool, binding: bool, implicit: bool, torch_err
     needed = [name for name, words in _FEATURES.items() if words.search(code)]
     if not re.search(r"\bstd\b", code):
         needed = [name for name in needed if name in _WITHOUT_STD or name in _PARTS]
+    aten = declarations(code, torch_include)
+    needed += aten.headers
     if binding:
         needed += ["PYTHON"] + ([] if torch_errors else ["PLAIN_ERRORS"])
     lines = [f"#define LEAN_{name}" for name in dict.fromkeys(needed)]
+    for name, text in (
+        ("ENTRIES", aten.entries), ("METHODS", aten.methods), ("DEFINITIONS", aten.definitions)
+    ):  # fmt: skip
+        lines += [f"#define LEAN_{name} {text}"] if text else []
     # A source that names nothing of torch's, nor of what its headers bring, does without them.
     if implicit and (binding or _TORCH.search(code)):
         lines += ["#include <torch/types.h>" if cuda else "#include <torch/extension.h>"]

@@ -19,6 +19,7 @@ import pytest
 import torch
 from corpus.case import Case
 from corpus.outcomes import CORPUS
+from torch.utils import cpp_extension
 from torch.utils.cpp_extension import load_inline
 
 from harness.build import diagnostics, lean, limits, toolchain
@@ -60,7 +61,7 @@ def build_lean(case: Case, device: str, folder: Path) -> Path | str:
 
 def build_real(device: str, folder: Path) -> dict[str, Path]:
     """Case name -> the library with its functions, built with the real headers."""
-    cases = [case for case in CORPUS[device] if case.path == "lean"]
+    cases = [case for case in CORPUS[device] if case.route == "lean"]
     shared = [case for case in cases if case.functions]
     cpp, cu, bindings = [], [], []
     for case in shared:
@@ -155,12 +156,12 @@ def compare(device: str, folder: Path) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         leanly = pool.map(lambda c: build_lean(c, device, folder / "lean" / c.name), cases)
         built = dict(zip([case.name for case in cases], leanly, strict=True))
-    wrong_path = {
+    wrong_route = {
         case.name: built[case.name]
         for case in cases
-        if isinstance(built[case.name], str) == (case.path == "lean")
+        if isinstance(built[case.name], str) == (case.route == "lean")
     }
-    assert not wrong_path, f"lean where it must not be, or not lean: {wrong_path}"
+    assert not wrong_route, f"lean where it must not be, or not lean: {wrong_route}"
     assert_nothing_of_torchs_is_redefined(folder / "lean")
     for case in cases:
         if case.remedy:
@@ -175,7 +176,7 @@ def compare_outcomes(
     ours, theirs = Caller(log), Caller(log)
     different, spared = [], []
     for case in CORPUS[device]:
-        if case.path != "lean":
+        if case.route != "lean":
             continue
         for call in range(len(case.calls(None, device))):
             a = ours.outcome(Path(built[case.name]), device, case.name, call)
@@ -255,7 +256,10 @@ def test_a_missing_semicolon_is_certain_unless_a_macro_may_be_meant(
 
 
 def lines_before(source: str) -> str:
-    return prelude(source, cuda=True, binding=False, implicit=True, torch_errors=True)
+    torch_include = Path(cpp_extension.include_paths()[0])
+    return prelude(
+        source, torch_include, cuda=True, binding=False, implicit=True, torch_errors=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -288,6 +292,6 @@ def test_a_word_alone_brings_no_cpp_header() -> None:
 
 
 def test_nine_in_ten_accepted_sources_are_lean() -> None:
-    accepted = [case for cases in CORPUS.values() for case in cases if case.path != "rejected"]
+    accepted = [case for cases in CORPUS.values() for case in cases if case.route != "rejected"]
     assert len(accepted) >= 30
-    assert sum(case.path == "lean" for case in accepted) >= 0.9 * len(accepted)
+    assert sum(case.route == "lean" for case in accepted) >= 0.9 * len(accepted)

@@ -622,7 +622,7 @@ double bessel(double x) { return std::cyl_bessel_j(0, x); }
 """,
         lambda m, d: [lambda: m.bessel(1.5)],
         ["bessel"],
-        path="full",
+        route="full",
     ),
     Case(
         "falls_back_accessor",
@@ -637,7 +637,7 @@ torch::Tensor diagonal(torch::Tensor x) {
 """,
         lambda m, d: [lambda: m.diagonal(torch.arange(9.0).view(3, 3))],
         ["diagonal"],
-        path="full",
+        route="full",
     ),
     Case(
         "falls_back_shared_name",
@@ -652,6 +652,6 @@ torch::Tensor squared(torch::Tensor x) { return square(x); }
 """,
         lambda m, d: [lambda: m.squared(torch.tensor([3.0]))],
         ["squared"],
-        path="full",
+        route="full",
     ),
 ]

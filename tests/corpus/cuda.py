@@ -454,7 +454,7 @@ torch::Tensor f(torch::Tensor x) {
   return x;
 }
 """,
-        path="full",
+        route="full",
     ),
     # The real headers refuse these; so must the stand-ins.
     _unary(
@@ -463,78 +463,78 @@ torch::Tensor f(torch::Tensor x) {
         _CHECKED
         % """@kernel@<<<1, 32>>>(x.data_ptr<float>(), y.data_ptr<float>(), n);
   C10_CUDA_KERNEL_LAUNCH_CHECK();""",
-        path="rejected",
+        route="rejected",
         remedy="c10/cuda/CUDAException.h",
     ),
     _unary(
         "rejected_guard",
         "#include <torch/extension.h>\n#include <ATen/cuda/CUDAContext.h>\n",
         _CHECKED % "at::cuda::OptionalCUDAGuard guard(device_of(x));",
-        path="rejected",
+        route="rejected",
         remedy="c10/cuda/CUDAGuard.h",
     ),
     _unary(
         "rejected_stream",
         "#include <torch/extension.h>\n",
         _CHECKED % "cudaStream_t s = at::cuda::getCurrentCUDAStream(); (void)s;",
-        path="rejected",
+        route="rejected",
         remedy="c10/cuda/CUDAStream.h",
     ),
     _unary(
         "rejected_cublas",
         "#include <torch/extension.h>\n",
         _CHECKED % "cublasHandle_t h; cublasCreate(&h);",
-        path="rejected",
+        route="rejected",
         remedy="cublas_v2.h",
     ),
     _unary(
         "rejected_method",
         "#include <torch/extension.h>\n",
         _CHECKED % "y.no_such_method();",
-        path="rejected",
+        route="rejected",
     ),
     _unary(
         "rejected_dispatch_on_type",
         "#include <torch/extension.h>\n",
         _CHECKED % 'AT_DISPATCH_FLOATING_TYPES(x.type(), "f", [&] { scalar_t v = 0; (void)v; });',
-        path="rejected",
+        route="rejected",
     ),
     _unary(
         "rejected_pointer_type",
         "#include <torch/extension.h>\n#include <cuda_fp16.h>\n",
         _CHECKED % "(void)x.data_ptr<__half>();",
-        path="rejected",
+        route="rejected",
     ),
     _unary(
         "rejected_dtype_conversion",
         "#include <torch/extension.h>\n",
         _CHECKED % "torch::ScalarType t = x.dtype(); (void)t;",
-        path="rejected",
+        route="rejected",
     ),
     _unary(
         "rejected_undeclared",
         "#include <torch/extension.h>\n",
         _CHECKED % "launch_it(x.data_ptr<float>(), n);",
-        path="rejected",
+        route="rejected",
     ),
     _unary(
         "rejected_ambiguous_with_aten",
         "#include <torch/extension.h>\ntorch::Tensor relu(torch::Tensor x) { return x; }\n",
         _CHECKED % "return relu(x);",
-        path="rejected",
+        route="rejected",
     ),
     Case(
         "rejected_binding_of_undeclared",
         "torch::Tensor g(torch::Tensor x);",
         functions=["f"],
         cuda="__global__ void unused_kernel() {}",
-        path="rejected",
+        route="rejected",
     ),
     _unary(
         "rejected_std_not_brought",
         "#include <torch/extension.h>\n",
         _CHECKED % 'std::regex r("a"); (void)r;',
-        path="rejected",
+        route="rejected",
         remedy="regex",
     ),
 ]

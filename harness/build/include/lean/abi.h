@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include <lean/std.h>
+
 #define LEAN_SYMBOL(mangled) __asm__(mangled)
 
 namespace lean {
@@ -25,16 +27,37 @@ struct Returned {
   void* impl;
 };
 
+// Several of them, as a std::tuple has them: the last one first.
+template <size_t N>
+struct ReturnedTuple {
+  ReturnedTuple(const ReturnedTuple&) = delete;
+  ~ReturnedTuple();
+  void* impls[N];
+};
+// A std::vector of them.
+struct ReturnedVector {
+  ReturnedVector(const ReturnedVector&) = delete;
+  ~ReturnedVector();
+  void **begin, **end, **capacity;
+};
+
 // Laid out and passed as std::optional<T> of a small trivially copyable T.
 template <class T>
 struct Maybe {
+  struct Nothing {};
   union {
-    char none;
+    Nothing none;
     T value;
   };
   bool present;
-  constexpr Maybe() : none(0), present(false) {}
+  constexpr Maybe() : none(), present(false) {}
   constexpr Maybe(T v) : value(v), present(true) {}
+#ifdef LEAN_OPTIONAL
+  constexpr Maybe(std::nullopt_t) : Maybe() {}
+  constexpr Maybe(const std::optional<T>& o) : Maybe() {
+    if (o) *this = Maybe(*o);
+  }
+#endif
 };
 
 }  // namespace lean

@@ -51,6 +51,29 @@ class Message {
       default: return add(t.toScalarType());
     }
   }
+  void add(Layout l) { add(l == Layout::Strided ? "Strided" : "Sparse"); }
+  void add(MemoryFormat f) {
+    const char* const names[] = {"Contiguous", "Preserve", "ChannelsLast", "ChannelsLast3d"};
+    add(names[static_cast<int>(f)]);
+  }
+  void add(const TensorOptions& o) {
+    const char* const implied[] = {" (default)", ""};
+    parts("TensorOptions(dtype=", o.dtype(), implied[o.has_dtype()], ", device=", o.device(),
+          implied[o.has_device()], ", layout=", o.layout(), implied[o.has_layout()],
+          ", requires_grad=", o.requires_grad() ? "true" : "false",
+          implied[o.has_requires_grad()], ", pinned_memory=", o.pinned_memory() ? "true" : "false",
+          implied[o.has_pinned_memory()], ", memory_format=");
+    if (o.has_memory_format())
+      add(o.memory_format_opt_().value);
+    else
+      add("(nullopt)");
+    add(')');
+  }
+  void add(const Scalar& s) {
+    if (s.isFloatingPoint()) return add(s.toDouble());
+    if (s.isBoolean()) return add(s.toBool() ? "true" : "false");
+    add(s.toLong());
+  }
   template <class T>
   void add(const ArrayRef<T>& list) {
     add('[');
