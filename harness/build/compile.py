@@ -62,7 +62,10 @@ def build(
             module = f"ext_{key[:16]}_{route}"
             library, said, error = _attempt(load_inline, prepared, module, folder / route)
             log += f"== {route} headers ==\n{said}\n"
-            if not error or (route == "lean" and limits.rejected_anyway(said, located)):
+            if not error:
+                break
+            if route == "lean" and (certain := limits.rejection(said, located)):
+                error = certain
                 break
             if route == "lean":
                 why_full = str(error)
@@ -142,7 +145,7 @@ def _located(arguments: Arguments, file: Path) -> Arguments:
         for kind in ("cpp_sources", "cuda_sources")
     }
     if arguments["functions"]:  # load_inline's own code follows, which names them
-        located["cpp_sources"].append('#line 1 "functions= of load_inline"')
+        located["cpp_sources"].append(f'#line 1 "{limits.FUNCTIONS}"')
     return arguments | located
 
 

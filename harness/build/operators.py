@@ -173,16 +173,15 @@ def declarations(code: str, torch_include: Path) -> Declarations:
         declared, defined = _text(overload, known, entries, torch_include)
         inside += [declared] if overload.method else []
         bodies.append(defined)
-    for name in _BY_DIMENSION & (methods | meant | bare):
+    for name in _BY_DIMENSION:
         result = "auto" if name.endswith("_mean") else "Tensor"
+        list_of_it = "IntArrayRef(int64_t(d))"
         if name in methods:
-            inside.append(
-                f"{result} {name}(int d) const {{ return {name}(IntArrayRef(int64_t(d))); }}"
-            )
-        else:
+            inside.append(f"{result} {name}(int d) const {{ return {name}({list_of_it}); }}")
+        if name in meant | bare:
             bodies.append(
                 f"namespace lean {{ inline {result} {name}(const Tensor& x, int d) "
-                f"{{ return {name}(x, IntArrayRef(int64_t(d))); }} }}"
+                f"{{ return {name}(x, {list_of_it}); }} }} namespace at {{ using lean::{name}; }}"
             )
     bodies += _factories(meant | bare, torch_include)
     return Declarations(
@@ -247,10 +246,11 @@ def _factories(names: set[str], torch_include: Path) -> Iterator[str]:
         if match["name"] not in names or any(type_ not in _TYPES for type_, _, _ in parameters):
             continue
         given = ", ".join("options" if "options" in a else a for a in _split(match["arguments"]))
+        name, taken = match["name"], _listed(parameters, True)
         yield (
-            f"namespace lean::factories::torch {{ inline Tensor {match['name']}"
-            f"({_listed(parameters, True)}) {{ return finish(at::{match['name']}({given}), options);"
-            f" }} }} namespace torch {{ using lean::factories::torch::{match['name']}; }}"
+            f"namespace lean::factories::torch {{ inline Tensor {name}({taken}) "
+            f"{{ return finish(at::{name}({given}), options); }} }} "
+            f"namespace torch {{ using lean::factories::torch::{name}; }}"
         )
 
 

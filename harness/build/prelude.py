@@ -18,8 +18,10 @@ _STANDARD = {
     "ARRAY": "array",
     "ATOMIC": r"atomic\w*|memory_order\w*",
     "CASSERT": "assert",
+    "CFLOAT": r"(?:FLT|DBL|LDBL)_\w+",
     "CHRONO": "chrono",
     "BITSET": "bitset",
+    "CLIMITS": r"(?:U?(?:CHAR|SHRT|INT|LONG|LLONG)|SCHAR)_(?:MAX|MIN)|CHAR_BIT",
     "CMATH": r"M_PI|M_SQRT\w+|INFINITY|NAN|HUGE_VAL|(?:exp|exp2|expm1|log|log2|log10|log1p|sqrt"
     r"|cbrt|pow|a?sinh?|a?cosh?|a?tanh?|atan2|erfc?|[lt]gamma|floor|ceil|trunc|l?l?round|l?l?rint"
     r"|nearbyint|fmax|fmin|fabs|fmod|fma|fdim|hypot|copysign|nextafter|ldexp|frexp|modf|remainder)"
@@ -63,13 +65,29 @@ _PARTS = {
     "PYTHON": r"PYBIND11_MODULE|pybind11|py|Py\w+",
     "PLAIN_ERRORS": "PYBIND11_MODULE",
     "CUBLAS": r"cublas\w*|\w*Blas\w*",
+    "ACCESSOR": r"\w*accessor\w*|\w*TensorAccessor\w*|\w*PtrTraits",
+    "BLOBS": r"from_blob|(?:torch|at)\s*::\s*tensor",
+    "GUARDS": r"\w*DeviceGuard|NoGradGuard|AutoGradMode|GradMode",
+    "LIBRARY": r"TORCH_LIBRARY\w*|Library",
+    "VEC": r"vec(?=\(\))",
+    "WARNINGS": r"TORCH_WARN\w*",
     "PARALLEL": r"parallel_for|parallel_reduce|(?:get|set)_num_threads|in_parallel_region",
 }
 
 _FEATURES = {name: re.compile(rf"\b(?:{words})\b") for name, words in (_STANDARD | _PARTS).items()}
 
 # Of the standard library, what is there without a `std` in the source: C's, and what c10 names too.
-_WITHOUT_STD = {"CASSERT", "CMATH", "CSTDIO", "CSTDLIB", "CSTRING", "OPTIONAL", "STRING_VIEW"}
+_WITHOUT_STD = {
+    "CASSERT",
+    "CFLOAT",
+    "CLIMITS",
+    "CMATH",
+    "CSTDIO",
+    "CSTDLIB",
+    "CSTRING",
+    "OPTIONAL",
+    "STRING_VIEW",
+}
 
 # Names of PyTorch's. A CUDA source with none of them needs no stand-in at all.
 _TORCH = re.compile(r"\b(?:torch|at|c10|TORCH_\w+|AT_\w+|C10_\w+|PYBIND11_MODULE|py|std)\b")

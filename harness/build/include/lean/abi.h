@@ -15,6 +15,52 @@
 
 namespace lean {
 
+// Of <type_traits>, what is needed here.
+template <bool>
+struct OnlyIf {};
+template <>
+struct OnlyIf<true> {
+  using type = void;
+};
+template <class A, class B>
+struct SameType {
+  static constexpr bool value = false;
+};
+template <class A>
+struct SameType<A, A> {
+  static constexpr bool value = true;
+};
+
+template <class T>
+struct Unqualified {
+  using type = T;
+};
+template <class T>
+struct Unqualified<const T> {
+  using type = T;
+};
+
+// A parameter's type without reference and const.
+template <class T>
+struct Plain {
+  using type = T;
+};
+template <class T>
+struct Plain<const T> : Plain<T> {};
+template <class T>
+struct Plain<T&> : Plain<T> {};
+template <class T>
+struct Plain<T&&> : Plain<T> {};
+
+template <size_t... I>
+struct Indices {};
+template <size_t N, size_t... I>
+struct IndicesUpTo : IndicesUpTo<N - 1, N - 1, I...> {};
+template <size_t... I>
+struct IndicesUpTo<0, I...> {
+  using type = Indices<I...>;
+};
+
 // A heap-allocated at::Tensor that libtorch allocates, reads and frees; we only hold the pointer.
 struct AtTensor;
 using Handle = AtTensor*;
@@ -81,6 +127,7 @@ int32_t aoti_torch_get_storage_offset(lean::Handle, int64_t*);
 int32_t aoti_torch_is_contiguous(lean::Handle, bool*);
 int64_t aoti_torch_dtype_element_size(int32_t);
 int32_t torch_get_const_data_ptr(lean::Handle, const void**);
+void aoti_torch_warn(const char* function, const char* file, uint32_t line, const char* message);
 int32_t torch_set_requires_grad(lean::Handle, bool);
 }
 

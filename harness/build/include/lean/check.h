@@ -83,8 +83,15 @@ class Message {
     }
     add(']');
   }
+  // What print.h knows to describe.
+  template <class T, class = decltype(describe(*static_cast<Message*>(nullptr),
+                                               *static_cast<const T*>(nullptr)))>
+  void add(const T& value) {
+    describe(*this, value);
+  }
   // std::string and std::string_view.
-  template <class S, class = decltype(static_cast<const S*>(nullptr)->find_first_of("x"))>
+  template <class S, class = decltype(static_cast<const S*>(nullptr)->find_first_of("x")),
+            class = void>
   void add(const S& s) {
     append(s.data(), s.size());
   }
@@ -164,6 +171,13 @@ template <class... Parts>
   throw KindError(kind, m.c_str());
 }
 
+template <class... Parts>
+void warn(const char* function, const char* file, uint32_t line, const Parts&... parts) {
+  Message m;
+  m.parts(parts...);
+  aoti_torch_warn(function, file, line, m.c_str());
+}
+
 }  // namespace lean
 
 #define LEAN_WHERE __func__, __FILE__, static_cast<uint32_t>(__LINE__)
@@ -196,4 +210,11 @@ template <class... Parts>
 #define AT_ASSERTM(cond, ...)                   \
   do {                                          \
     TORCH_INTERNAL_ASSERT(cond, ##__VA_ARGS__); \
+  } while (false)
+#define TORCH_WARN(...) ::lean::warn(LEAN_WHERE, ##__VA_ARGS__)
+#define TORCH_WARN_ONCE(...)                            \
+  do {                                                  \
+    static const bool lean_warned =                     \
+        (::lean::warn(LEAN_WHERE, ##__VA_ARGS__), true); \
+    (void)lean_warned;                                  \
   } while (false)

@@ -4,21 +4,6 @@
 
 namespace lean {
 
-template <bool>
-struct OnlyIf {};
-template <>
-struct OnlyIf<true> {
-  using type = void;
-};
-template <class A, class B>
-struct SameType {
-  static constexpr bool value = false;
-};
-template <class A>
-struct SameType<A, A> {
-  static constexpr bool value = true;
-};
-
 // Laid out as c10::Scalar (checked against torch's header before the first lean build).
 class Scalar {
  public:

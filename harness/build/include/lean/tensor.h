@@ -1,6 +1,9 @@
 // at::Tensor and the functions that make one, over libtorch's exported functions.
 #pragma once
 #include <lean/arguments.h>
+#ifdef LEAN_ACCESSOR
+#include <lean/accessor.h>
+#endif
 
 namespace lean {
 
@@ -71,6 +74,12 @@ class Tensor {
     aoti_torch_new_uninitialized_tensor(&place.memory);
     ::new (static_cast<void*>(place.memory)) Returned(f(args...));
     result.handle_ = place.memory;
+    return result;
+  }
+  // Takes over a handle.
+  static Tensor owning(Handle handle) {
+    Tensor result;
+    result.handle_ = handle;
     return result;
   }
   // Takes over one reference to a TensorImpl.
@@ -218,6 +227,45 @@ class Tensor {
   Tensor cpu() const { return to(options().device(DeviceType::CPU)); }
   Tensor cuda() const { return to(options().device(DeviceType::CUDA)); }
 
+#ifdef LEAN_ACCESSOR
+  template <class T, size_t N>
+  TensorAccessor<T, N> accessor() const& {
+    check_dims<N>();
+    return TensorAccessor<T, N>(data_of<T>(), sizes().data(), strides().data());
+  }
+  template <class T, size_t N>
+  TensorAccessor<T, N> accessor() && = delete;
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits, class index_t = int64_t>
+  GenericPackedTensorAccessor<T, N, P, index_t> generic_packed_accessor() const& {
+    check_dims<N>();
+    return GenericPackedTensorAccessor<T, N, P, index_t>(data_of<T>(), sizes().data(),
+                                                         strides().data());
+  }
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits, class index_t = int64_t>
+  GenericPackedTensorAccessor<T, N, P, index_t> generic_packed_accessor() && = delete;
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits, class index_t = int64_t>
+  [[deprecated]] GenericPackedTensorAccessor<T, N, P, index_t> packed_accessor() const& {
+    return generic_packed_accessor<T, N, P, index_t>();
+  }
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits, class index_t = int64_t>
+  [[deprecated]] GenericPackedTensorAccessor<T, N, P, index_t> packed_accessor() && = delete;
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits>
+  PackedTensorAccessor32<T, N, P> packed_accessor32() const& {
+    TORCH_CHECK(numel() <= 0x7fffffff,
+                "numel needs to be smaller than int32_t max; otherwise, please use "
+                "packed_accessor64");
+    return generic_packed_accessor<T, N, P, int32_t>();
+  }
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits>
+  PackedTensorAccessor32<T, N, P> packed_accessor32() && = delete;
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits>
+  PackedTensorAccessor64<T, N, P> packed_accessor64() const& {
+    return generic_packed_accessor<T, N, P, int64_t>();
+  }
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits>
+  PackedTensorAccessor64<T, N, P> packed_accessor64() && = delete;
+#endif
+
   Tensor operator[](int64_t i) const { return from(op::select, handle(), int64_t{0}, i); }
   Tensor operator-() const { return from(op::neg, handle()); }
   Tensor operator~() const { return from(op::bitwise_not, handle()); }
@@ -241,6 +289,20 @@ class Tensor {
   const void* impl() const { return *reinterpret_cast<void* const*>(handle()); }
 
  private:
+#ifdef LEAN_ACCESSOR
+  template <size_t N>
+  void check_dims() const {
+    static_assert(N > 0, "accessor is used for indexing tensor, for scalars use *data_ptr<T>()");
+    TORCH_CHECK(dim() == N, "TensorAccessor expected ", N, " dims but tensor has ", dim());
+  }
+  template <class T>
+  T* data_of() const {
+    if constexpr (SameType<T, const T>::value)
+      return const_data_ptr<typename Unqualified<T>::type>();
+    else
+      return mutable_data_ptr<T>();
+  }
+#endif
   template <class T>
   T get(int32_t (*read)(Handle, T*)) const {
     T value{};
@@ -290,14 +352,14 @@ class BorrowedList {
   size_t size_;
 };
 
-#define LEAN_OPERATOR(sign, name, reversed)                                                     \
-  inline Tensor operator sign(const Tensor& a, const Tensor& b) {                               \
+#define LEAN_OPERATOR(LEAN_SIGN, name, reversed)                                                     \
+  inline Tensor operator LEAN_SIGN(const Tensor& a, const Tensor& b) {                               \
     return Tensor::from(op::name, a.handle(), b.handle());                                      \
   }                                                                                             \
-  inline Tensor operator sign(const Tensor& a, const Scalar& b) {                               \
+  inline Tensor operator LEAN_SIGN(const Tensor& a, const Scalar& b) {                               \
     return Tensor::from(op::name##_scalar, a.handle(), b);                                      \
   }                                                                                             \
-  inline Tensor operator sign(const Scalar& a, const Tensor& b) { reversed }
+  inline Tensor operator LEAN_SIGN(const Scalar& a, const Tensor& b) { reversed }
 #define LEAN_SWAPPED(name) return Tensor::from(op::name##_scalar, b.handle(), a);
 #define LEAN_FILLED(name)     \
   Tensor filled = like(b, a); \
@@ -348,6 +410,16 @@ inline Maybe<Device> device_of(const Tensor& t) {
   return t.defined() ? Maybe<Device>(t.device()) : Maybe<Device>();
 }
 
+// By these names, too, where argument-dependent lookup finds them.
+void print_default(Handle, int64_t line_size) LEAN_SYMBOL("_ZN2at5printERKNS_6TensorEl");
+inline void print(const Tensor& t, int64_t line_size = 80) {
+  print_default(t.handle(), line_size);
+}
+inline int64_t numel(const Tensor& t) { return t.numel(); }
+inline int64_t size(const Tensor& t, int64_t d) { return t.size(d); }
+inline int64_t stride(const Tensor& t, int64_t d) { return t.stride(d); }
+inline bool is_floating_point(const Tensor& t) { return t.is_floating_point(); }
+
 inline Tensor finish(Tensor t, const TensorOptions& o) {
   if (o.requires_grad()) torch_set_requires_grad(t.handle(), true);
   return t;
@@ -364,6 +436,11 @@ inline op::Format format_of(const TensorOptions& o, const op::Format& f) {
 
 namespace at {
 using lean::device_of;
+using lean::is_floating_point;
+using lean::numel;
+using lean::print;
+using lean::size;
+using lean::stride;
 using lean::OptionalIntArrayRef;
 using lean::Tensor;
 using lean::TensorList;
@@ -418,4 +495,14 @@ using lean::zeros_like;
 
 #ifdef LEAN_DEFINITIONS
 LEAN_DEFINITIONS
+#endif
+
+#if defined(LEAN_IOSTREAM) || defined(LEAN_SSTREAM)
+#include <lean/print.h>
+#endif
+#ifdef LEAN_GUARDS
+#include <lean/guards.h>
+#endif
+#ifdef LEAN_BLOBS
+#include <lean/blobs.h>
 #endif
