@@ -25,7 +25,7 @@ from torch.utils.cpp_extension import load_inline
 from harness.build import diagnostics, lean, limits, toolchain
 from harness.build.prelude import prelude
 from harness.children import Child, ChildFailed
-from harness.records import Status
+from harness.records import Diagnostic, Status
 
 
 def flags(device: str) -> list[str]:
@@ -45,9 +45,11 @@ def arguments(case: Case, device: str) -> dict[str, Any]:
     }
 
 
-def build_lean(case: Case, device: str, folder: Path) -> Path | str:
-    """The library, or the reason that there is no lean one."""
+def build_lean(case: Case, device: str, folder: Path) -> Path | Diagnostic | str:
+    """The library; what no headers would accept; or the reason that the real ones are needed."""
     said = arguments(case, device)
+    if said["functions"]:
+        said["cpp_sources"].append(f'#line 1 "{limits.FUNCTIONS}"')
     if reason := limits.unsupported(said):
         return reason
     prepared = lean.prepare(said, folder / "libraries")
@@ -55,7 +57,8 @@ def build_lean(case: Case, device: str, folder: Path) -> Path | str:
     try:
         load_inline(f"lean_{case.name}", build_directory=str(folder), **prepared)
     except (RuntimeError, ImportError) as error:
-        return str(diagnostics.first_error(str(error)))
+        log = str(error)
+        return limits.rejection(log, said) or str(diagnostics.first_error(log))
     return folder / f"lean_{case.name}.so"
 
 
@@ -149,6 +152,10 @@ class Caller:
         self._child = None
 
 
+# What becomes of the lean build of a case that is to take this route.
+ROUTES = {"lean": Path, "full": str, "rejected": Diagnostic | str}
+
+
 def compare(device: str, folder: Path) -> None:
     """Build the whole corpus both ways and compare every outcome."""
     toolchain.prepare_environment()
@@ -157,11 +164,11 @@ def compare(device: str, folder: Path) -> None:
         leanly = pool.map(lambda c: build_lean(c, device, folder / "lean" / c.name), cases)
         built = dict(zip([case.name for case in cases], leanly, strict=True))
     wrong_route = {
-        case.name: built[case.name]
+        case.name: str(built[case.name])
         for case in cases
-        if isinstance(built[case.name], str) == (case.route == "lean")
+        if not isinstance(built[case.name], ROUTES[case.route])
     }
-    assert not wrong_route, f"lean where it must not be, or not lean: {wrong_route}"
+    assert not wrong_route, f"lean where it must not be, not lean, or given up: {wrong_route}"
     assert_nothing_of_torchs_is_redefined(folder / "lean")
     for case in cases:
         if case.remedy:
@@ -171,7 +178,7 @@ def compare(device: str, folder: Path) -> None:
 
 
 def compare_outcomes(
-    device: str, built: Mapping[str, Path | str], real: Mapping[str, Path], log: Path
+    device: str, built: Mapping[str, Path | Diagnostic | str], real: Mapping[str, Path], log: Path
 ) -> None:
     ours, theirs = Caller(log), Caller(log)
     different, spared = [], []
@@ -179,7 +186,7 @@ def compare_outcomes(
         if case.route != "lean":
             continue
         for call in range(len(case.calls(None, device))):
-            a = ours.outcome(Path(built[case.name]), device, case.name, call)
+            a = ours.outcome(Path(str(built[case.name])), device, case.name, call)
             b = theirs.outcome(real[case.name], device, case.name, call)
             if b == CRASHED and re.match(r"\w+Error: ", a):
                 spared.append(f"{case.name}, call {call}: {a}")

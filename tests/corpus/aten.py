@@ -14,7 +14,7 @@ CASES = [
 std::vector<torch::Tensor> reduce(torch::Tensor x) {
   auto [values, indices] = x.max(1);
   auto lowest = torch::min(x, 0, true);
-  return {values, indices, std::get<0>(lowest), std::get<1>(lowest), x.sum({0, 1}),
+  return {values, indices, std::get<0>(lowest), std::get<1>(lowest), x.sum({1, 0}),
           torch::sum(x, {1}, true), at::sum(x, 0), torch::mean(x, {0}, true), x.mean(1),
           x.sum(torch::kFloat64), torch::sum(x, {0}, false, torch::kDouble), x.argmax(1),
           x.argmax(), torch::max(x, x.neg()), x.var(1), x.var(1, false), torch::var(x, 1, false),
