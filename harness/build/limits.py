@@ -61,7 +61,7 @@ def rejection(log: str, arguments: Mapping[str, Any]) -> Diagnostic | None:
     """
     diagnostic = diagnostics.first_error(log)
     error = diagnostic.message
-    if mistake := _named_mistake(diagnostic, arguments):
+    if mistake := _named_mistake(diagnostic, log, arguments):
         return mistake
     if "No such file or directory" in error and "fatal error" in error:
         # Our folder of headers comes before the real ones, not in their place.
@@ -74,12 +74,14 @@ def rejection(log: str, arguments: Mapping[str, Any]) -> Diagnostic | None:
     return diagnostic if name and _unknown_to_all(name, error, arguments) else None
 
 
-def _named_mistake(diagnostic: Diagnostic, arguments: Mapping[str, Any]) -> Diagnostic | None:
+def _named_mistake(
+    diagnostic: Diagnostic, log: str, arguments: Mapping[str, Any]
+) -> Diagnostic | None:
     """A mistake that has one name and one remedy, whichever headers there are."""
     from torch.utils import cpp_extension
 
     error = diagnostic.message
-    if "PyInit_" in error and re.search("redefinition|multiple definition", error):
+    if re.search(r"(?:re|multiple )definition of \W.*\bPyInit_", log):
         return Diagnostic(
             "error: PYBIND11_MODULE stands in the sources, and functions= asks for another",
             FUNCTIONS,

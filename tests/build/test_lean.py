@@ -227,7 +227,15 @@ GUARDED = "#include <torch/extension.h>\n#include <c10/cuda/CUDAStream.h>\n"
         ("k.py:9:1: error: 'n' was not declared in this scope", "", True),
         ("k.py:9:1: error: 'py' was not declared in this scope", "", False),
         # torch has it, the lean headers do not: only the real ones can tell.
-        ('k.cu(9): error: class "at::Tensor" has no member "packed_accessor32"', "", False),
+        ('k.cu(9): error: class "lean::Tensor" has no member "index_put_"', "", False),
+        # Short names are ATen's as well, and namespaces'.
+        ('k.cu(9): error: class "lean::Tensor" has no member "gt"', "", False),
+        ("k.py:9:1: error: 'lt' was not declared in this scope", "", False),
+        ('k.cu(9): error: namespace "torch" has no member "nn"', "", False),
+        # cuDNN's header brings no member of torch's.
+        ('k.cu(9): error: namespace "torch" has no member "cudnn_convolution"', "", False),
+        ("k.py:9:10: fatal error: no/such/header.h: No such file or directory", "", True),
+        (f"{lean.INCLUDE}/a.h:9:10: fatal error: b.h: No such file or directory", "", False),
         ('k.cu(9): error: identifier "C10_CUDA_CHECK" is undefined', GUARDED, True),
         # A header of torch's that we do not mirror might bring it.
         (
@@ -244,6 +252,59 @@ def test_only_a_certain_rejection_spares_the_real_headers(
 ) -> None:
     said = {"cpp_sources": [source], "cuda_sources": []}
     assert (limits.rejection(log, said) is not None) is certain
+
+
+@pytest.mark.parametrize(
+    "log, source, place, remedy",
+    [
+        (
+            "pybind.h:59:73: error: redefinition of 'PyObject* PyInit_ext()'",
+            "",
+            limits.FUNCTIONS,
+            "leave out functions=, or the PYBIND11_MODULE",
+        ),
+        (
+            "ld: cuda.o: multiple definition of `PyInit_ext'; main.o: first defined here\n"
+            "collect2: error: ld returned 1 exit status",
+            "",
+            limits.FUNCTIONS,
+            "leave out functions=, or the PYBIND11_MODULE",
+        ),
+        (
+            'k.cu(4): error: no suitable conversion function from "const '
+            'lean::DeprecatedTypeProperties" to "lean::ScalarType" exists',
+            "",
+            "k.cu",
+            "write scalar_type() in the place of type()",
+        ),
+        (
+            "k.cu(4): error: __host__ or __device__ annotation on lambda requires "
+            "--extended-lambda nvcc flag",
+            "",
+            "k.cu",
+            'add "--extended-lambda" to extra_cuda_cflags',
+        ),
+        (
+            f"{limits.FUNCTIONS}:2:40: error: 'my_relu' was not declared in this scope",
+            "torch::Tensor other(torch::Tensor x);",
+            limits.FUNCTIONS,
+            "declare my_relu in cpp_sources, or leave it out of functions=",
+        ),
+    ],
+)
+def test_a_mistake_that_has_a_name_has_its_remedy(
+    log: str, source: str, place: str, remedy: str
+) -> None:
+    found = limits.rejection(log, {"cpp_sources": [source], "cuda_sources": []})
+    assert found is not None
+    assert (found.place, found.remedy) == (place, remedy)
+    assert "lean::" not in str(found)
+
+
+@pytest.mark.parametrize("source", ["using namespace torch;", "#define F(x) my_##x"])
+def test_a_name_in_functions_that_the_sources_may_bring_is_not_certain(source: str) -> None:
+    log = f"{limits.FUNCTIONS}:2:40: error: 'relu' was not declared in this scope"
+    assert limits.rejection(log, {"cpp_sources": [source], "cuda_sources": []}) is None
 
 
 @pytest.mark.parametrize(
@@ -283,6 +344,21 @@ def lines_before(source: str) -> str:
 )
 def test_a_condition_on_torchs_macros_needs_the_real_headers(line: str, lean_enough: bool) -> None:
     assert (limits.unsupported({"cpp_sources": [line], "cuda_sources": []}) == "") == lean_enough
+
+
+def test_a_condition_in_a_header_of_the_callers_own_counts_as_well(tmp_path: Path) -> None:
+    (tmp_path / "own.h").write_text("#ifdef TORCH_CHECK\n#endif\n")
+    said = {"cpp_sources": ['#include "own.h"'], "cuda_sources": []}
+    assert limits.unsupported(said | {"extra_include_paths": [str(tmp_path)]})
+    assert not limits.unsupported(said)
+
+
+def test_what_a_header_of_the_callers_own_names_is_brought(tmp_path: Path) -> None:
+    (tmp_path / "own.h").write_text("inline std::vector<float> f() { return {}; }\n")
+    said = arguments(Case("own", '#include "own.h"'), "cpu")
+    for folders, brought in (([str(tmp_path)], True), ([], False)):
+        prepared = lean.prepare(said | {"extra_include_paths": folders}, tmp_path / "libraries")
+        assert ("#define LEAN_VECTOR" in prepared["cpp_sources"][0]) is brought
 
 
 def test_a_comment_brings_no_header() -> None:
