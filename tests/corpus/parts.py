@@ -182,6 +182,61 @@ int64_t released(torch::Tensor x) {
         ["make", "times", "shape", "type", "device", "value", "released"],
     ),
     Case(
+        "tuple_arguments",
+        r"""
+#include <torch/extension.h>
+int64_t area(std::tuple<int64_t, int64_t> size, std::pair<double, torch::Tensor> scaled) {
+  auto [rows, columns] = size;
+  return rows * columns + static_cast<int64_t>(scaled.first * scaled.second.numel());
+}
+""",
+        lambda m, d: [
+            lambda: m.area((2, 3), (1.5, torch.ones(4))),
+            lambda: m.area([2, 3], (1, torch.ones(4))),
+            lambda: m.area((2, 3, 4), (1.5, torch.ones(4))),
+            lambda: m.area((2, 3.5), (1.5, torch.ones(4))),
+            lambda: m.area((2, 3), (torch.ones(4), 1.5)),
+            lambda: m.area(torch.Size([2, 3]), (1.5, torch.ones(4))),
+            lambda: m.area(2, 3),
+        ],
+        ["area"],
+    ),
+    Case(
+        "lesser_headers",
+        r"""
+#include <torch/extension.h>
+#include <ATen/AccumulateType.h>
+#include <ATen/Functions.h>
+#include <ATen/OpMathType.h>
+#include <ATen/core/TensorAccessor.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/Layout.h>
+#include <c10/core/MemoryFormat.h>
+#include <c10/core/Scalar.h>
+#include <c10/macros/Macros.h>
+#include <c10/util/irange.h>
+template <typename scalar_t>
+double total(torch::Tensor x) {
+  at::acc_type<scalar_t, false> sum = 0;
+  at::opmath_type<scalar_t> last = 0;
+  for (const auto i : c10::irange(x.numel())) sum += last = x.data_ptr<scalar_t>()[i];
+  return sum + last * sizeof(sum) + sizeof(at::acc_type<scalar_t, true>);
+}
+double add_up(torch::Tensor x, int64_t d) {
+  if (x.scalar_type() == at::kHalf) return total<at::Half>(x);
+  return total<float>(x) + at::maybe_wrap_dim(d, x.dim());
+}
+""",
+        lambda m, d: [
+            lambda: m.add_up(torch.arange(5.0), 0),
+            lambda: m.add_up(torch.ones(2, 3) / 3, -1),
+            lambda: m.add_up(torch.ones(2, 3) / 3, 2),
+            lambda: m.add_up(torch.tensor(1.0), -1),
+            lambda: m.add_up(torch.arange(5.0).half(), 0),
+        ],
+        ["add_up"],
+    ),
+    Case(
         "pybind_defaults",
         r"""
 #include <torch/extension.h>

@@ -222,6 +222,49 @@ struct Caster<std::optional<T>> {
 };
 #endif
 
+#ifdef LEAN_TUPLE
+template <class... T>
+struct Caster<std::tuple<T...>> {
+  static void name(Message& m) {
+    m.add("tuple[");
+    int i = 0;
+    (((i++ ? m.add(", ") : void()), Caster<T>::name(m)), ...);
+    m.add(']');
+  }
+  std::tuple<T...> value;
+  bool load(PyObject* o) {
+    if (!PySequence_Check(o)) return false;
+    if (PySequence_Size(o) != sizeof...(T)) return PyErr_Clear(), false;
+    Py_ssize_t i = 0;
+    return std::apply([&](T&... v) { return (load_item(o, i++, v) && ...); }, value);
+  }
+
+ private:
+  template <class V>
+  static bool load_item(PyObject* o, Py_ssize_t i, V& v) {
+    PyObject* item = PySequence_GetItem(o, i);
+    if (!item) return PyErr_Clear(), false;
+    Caster<V> caster;
+    const bool fits = caster.load(item);
+    Py_DECREF(item);
+    if (fits) v = static_cast<V&&>(caster.value);
+    return fits;
+  }
+};
+template <class A, class B>
+struct Caster<std::pair<A, B>> {
+  static void name(Message& m) { Caster<std::tuple<A, B>>::name(m); }
+  std::pair<A, B> value;
+  bool load(PyObject* o) {
+    Caster<std::tuple<A, B>> both;
+    if (!both.load(o)) return false;
+    value = {std::get<0>(static_cast<std::tuple<A, B>&&>(both.value)),
+             std::get<1>(static_cast<std::tuple<A, B>&&>(both.value))};
+    return true;
+  }
+};
+#endif
+
 // to_python: a new reference, or null with an error set.
 inline PyObject* to_python(const Tensor& t) { return tensor_to_python(t.handle(), 4, nullptr); }
 inline PyObject* to_python(const Scalar& v) { return scalar_to_python(v, 4, nullptr); }

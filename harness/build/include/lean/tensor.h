@@ -46,6 +46,12 @@ class DeprecatedTypeProperties {
   bool cuda_;
 };
 
+inline int64_t maybe_wrap_dim(int64_t d, int64_t n, bool wrap_scalar = true) {
+  if (d >= 0 && d < n) return d;
+  if (d < 0 && d >= -n) return d + n;
+  return wrap_dim_slow(d, n, wrap_scalar);
+}
+
 class Tensor {
  public:
   Tensor() = default;
@@ -309,12 +315,7 @@ class Tensor {
     read(handle(), &value);
     return value;
   }
-  int64_t wrap(int64_t d) const {
-    const int64_t n = dim();
-    if (d >= 0 && d < n) return d;
-    if (d < 0 && d >= -n) return d + n;
-    return wrap_dim_slow(d, n, false);
-  }
+  int64_t wrap(int64_t d) const { return maybe_wrap_dim(d, dim(), false); }
   // The dimensions from the one that is next to itself in memory outwards.
   bool is_dense_in(const std::initializer_list<int64_t>& order) const {
     if (dim() != static_cast<int64_t>(order.size())) return false;
@@ -434,6 +435,9 @@ inline op::Format format_of(const TensorOptions& o, const op::Format& f) {
 
 }  // namespace lean
 
+namespace c10 {
+using lean::maybe_wrap_dim;
+}
 namespace at {
 using lean::device_of;
 using lean::is_floating_point;
