@@ -137,7 +137,10 @@ def _compile(
     if not attempts.why_full:
         note(f"compiling {name}", COMPILE_TIMEOUT_S)
         _attempt(function, arguments, _leanly(located, folder), folder / "lean", attempts)
-        if not attempts.error or limits.rejected_anyway(attempts.output, located):
+        if not attempts.error:
+            return
+        if certain := limits.rejection(attempts.output, located):
+            attempts.error = certain
             return
         attempts.why_full = str(attempts.error)
     _refuse_without_cuda(arguments, attempts.why_full)
@@ -264,5 +267,5 @@ def _located(arguments: Arguments, file: Path) -> Arguments:
         for kind in ("cpp_sources", "cuda_sources")
     }
     if arguments["functions"]:  # load_inline's own code follows, which names them
-        located["cpp_sources"].append('#line 1 "functions= of load_inline"')
+        located["cpp_sources"].append(f'#line 1 "{limits.FUNCTIONS}"')
     return arguments | located

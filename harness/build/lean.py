@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.build import toolchain
+from harness.build.headers import with_own_headers
 from harness.build.prelude import prelude
 
 INCLUDE = Path(__file__).resolve().parent / "include"
@@ -38,27 +39,24 @@ def prepare(arguments: Mapping[str, Any], libraries: Path) -> dict[str, Any]:
     arguments: load_inline's, both kinds of sources as lists. New lists are returned.
     libraries: where to put stand-ins for libtorch; they must last until the call is over.
     """
+    from torch.utils import cpp_extension
+
+    torch_include = Path(cpp_extension.include_paths()[0])
     implicit = not arguments["no_implicit_headers"]
     errors = bool(arguments["with_pytorch_error_handling"])
-    cpp, cuda = arguments["cpp_sources"], arguments["cuda_sources"]
     prepared = dict(arguments)
-    prepared["cpp_sources"] = [
-        prelude(
-            "\n".join(cpp),
-            cuda=False,
-            binding=bool(arguments["functions"]),
+    for kind in ("cpp_sources", "cuda_sources"):
+        if not arguments[kind] and kind == "cuda_sources":
+            continue
+        needs = prelude(
+            with_own_headers(arguments[kind], arguments),
+            torch_include,
+            cuda=kind == "cuda_sources",
+            binding=kind == "cpp_sources" and bool(arguments["functions"]),
             implicit=implicit,
             torch_errors=errors,
-        ),
-        *cpp,
-    ]
-    if cuda:
-        prepared["cuda_sources"] = [
-            prelude(
-                "\n".join(cuda), cuda=True, binding=False, implicit=implicit, torch_errors=errors
-            ),
-            *cuda,
-        ]
+        )
+        prepared[kind] = [needs, *arguments[kind]]
     prepared["no_implicit_headers"] = True
     prepared["extra_include_paths"] = [str(INCLUDE), *(arguments.get("extra_include_paths") or [])]
     for flags in ("extra_cflags", "extra_cuda_cflags"):
@@ -92,9 +90,9 @@ def _empty_libraries(folder: Path) -> list[str]:
 def digest() -> str:
     """A hash of the lean headers and of what `prepare` writes: part of every artifact's key."""
     # The prelude's words are part of what a library was built from, as the headers are.
-    content = hashlib.sha256(
-        Path(__file__).read_bytes() + (INCLUDE.parent / "prelude.py").read_bytes()
-    )
+    content = hashlib.sha256()
+    for name in ("lean.py", "prelude.py", "operators.py", "headers.py"):
+        content.update((INCLUDE.parent / name).read_bytes())
     for path in sorted(INCLUDE.rglob("*.h")):
         content.update(str(path.relative_to(INCLUDE)).encode() + path.read_bytes())
     return content.hexdigest()

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.build import diagnostics, toolchain
+from harness.build.headers import with_own_headers
 from harness.build.lean import INCLUDE
 from harness.build.prelude import without_comments
 from harness.records import Diagnostic
-
-_BARE_NAME = re.compile(r"(?<![\w.])(?<!->)(?<!::)(\w+)\s*\(([^()]*)")
-
-# What stands before a declared function's name: a type, perhaps a template's, perhaps a reference.
-_TYPE_BEFORE = re.compile(r"(?:\w|\w\s*<[^;{}()]*>)(?:\s*[&*]+)?$")
-
-# What stands before a call's instead.
-_EXPRESSION_BEFORE = re.compile(r"\b(?:return|else|do|throw|case|goto|new)$|[=(,?:]\s*\S+\s*[&*]+$")
-
-# A parameter whose type a template deduces: `T x`, `const T& x`, `auto x`.
-_GENERIC = re.compile(
-    r"^\s*(?:const\s+)?(?!int|float|double|bool|char|unsigned|size_t|u?int\d)\w+\s*&*\s*\w*$"
-)
 
 # Real headers define macros that the stand-ins do not; in a condition nothing would tell.
 _ASKS_FOR_MACRO = re.compile(
@@ -55,36 +44,98 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
             return f"{header}: {error.strerror}"
         if line not in text:
             return f"{header} no longer declares {line!r}"
-    code = without_comments("\n".join([*arguments["cpp_sources"], *arguments["cuda_sources"]]))
+    sources = [*arguments["cpp_sources"], *arguments["cuda_sources"]]
+    code = without_comments(with_own_headers(sources, arguments))
     if asked := _ASKS_FOR_MACRO.search(code):
         return f"{asked[1]} would not be defined"
-    if name := _borrowed_name([*arguments["cpp_sources"], *arguments["cuda_sources"]], include):
-        return f"calls its own {name}(), a name that ATen's functions share"
     return ""
 
 
-def rejected_anyway(log: str, arguments: Mapping[str, Any]) -> bool:
-    """Would the real headers reject these sources as well? True only where that is certain.
+def rejection(log: str, arguments: Mapping[str, Any]) -> Diagnostic | None:
+    """What the real headers would reject as well; None where that is not certain.
 
     log: the compilers' output with the lean headers. It saves a minute on the commonest mistakes:
-    an include that is missing, where our headers mirror all that are there; and a misspelt name,
-    one that no header of torch's, CUDA's or the system's mentions.
+    an include that is missing, where our headers mirror all that are there; a misspelt name, one
+    that no header of torch's, CUDA's or the system's mentions; and calls of load_inline that
+    contradict their sources.
     """
     diagnostic = diagnostics.first_error(log)
     error = diagnostic.message
+    if mistake := _named_mistake(diagnostic, log, arguments):
+        return mistake
+    if "No such file or directory" in error and "fatal error" in error:
+        # Our folder of headers comes before the real ones, not in their place.
+        return None if Path(diagnostic.place).is_relative_to(INCLUDE) else diagnostic
     if diagnostics.is_punctuation(error):
         # Unless a macro of torch's that we lack stands there, which looks the same.
-        return not re.search(r"\b[A-Z][A-Z0-9_]{3,}\b", _lines_before(diagnostic, 3, arguments))
+        macro = re.search(r"\b[A-Z][A-Z0-9_]{3,}\b", _lines_before(diagnostic, 3, arguments))
+        return None if macro else diagnostic
     name = diagnostics.unknown_name(error)
-    if not name:
-        return False
-    text = "\n".join([*arguments["cpp_sources"], *arguments["cuda_sources"]])
+    return diagnostic if name and _unknown_to_all(name, error, arguments) else None
+
+
+def _named_mistake(
+    diagnostic: Diagnostic, log: str, arguments: Mapping[str, Any]
+) -> Diagnostic | None:
+    """A mistake that has one name and one remedy, whichever headers there are."""
+    from torch.utils import cpp_extension
+
+    error = diagnostic.message
+    if re.search(r"(?:re|multiple )definition of \W.*\bPyInit_", log):
+        return Diagnostic(
+            "error: PYBIND11_MODULE stands in the sources, and functions= asks for another",
+            FUNCTIONS,
+            remedy="leave out functions=, or the PYBIND11_MODULE",
+        )
+    if "extended-lambda" in error:
+        return replace(diagnostic, remedy='add "--extended-lambda" to extra_cuda_cflags')
+    if "THC/" in error and "No such file" in error:
+        remedy = "THC is gone from PyTorch: include <ATen/cuda/CUDAContext.h> and use at::cuda"
+        return replace(diagnostic, remedy=remedy)
+    dispatch = Path(cpp_extension.include_paths()[0]) / "ATen" / "Dispatch.h"
+    if "DeprecatedTypeProperties" in error and "DeprecatedType" not in dispatch.read_text():
+        return replace(
+            diagnostic,
+            message="error: AT_DISPATCH_* of what type() returns, which is no ScalarType",
+            remedy="write scalar_type() in the place of type()",
+            shown="",  # the whole macro, in the lean headers' words
+        )
+    name = diagnostics.unknown_name(error)
+    if diagnostic.place == FUNCTIONS and name and not _may_be_global(name, arguments):
+        remedy = f"declare {name} in cpp_sources, or leave it out of functions="
+        return replace(diagnostic, remedy=remedy)
+    return None
+
+
+FUNCTIONS = "functions= of load_inline"
+"""Where a diagnostic says that it is if the binding is at fault, which load_inline writes."""
+
+
+def _may_be_global(name: str, arguments: Mapping[str, Any]) -> bool:
+    """Might the real headers have this name outside of any namespace, or the sources bring it?"""
+    code = without_comments(with_own_headers(arguments["cpp_sources"], arguments))
+    if re.search(r"\busing\b|##", code):
+        return True
+    system = Path("/usr/include")
+    headers = [*system.glob("*.h"), *system.glob("*/bits/*.h"), *system.glob("bits/*.h")]
+    return any(re.search(rf"\b{name}\b", header.read_text(errors="replace")) for header in headers)
+
+
+def _unknown_to_all(name: str, error: str, arguments: Mapping[str, Any]) -> bool:
+    """Is there no header that could bring a name which the lean ones do not know?"""
+    from torch.utils import cpp_extension
+
+    sources = [*arguments["cpp_sources"], *arguments["cuda_sources"]]
+    text = with_own_headers(sources, arguments)
     torch_headers = re.findall(r'#\s*include\s*[<"]((?:torch|ATen|c10)/[^>"]+)', text)
     mirrored = all((INCLUDE / header).exists() for header in torch_headers)
+    member = re.search(r"has no member|is not a member", error)
+    of_torchs = member and not re.search(r'"(?:at|c10)::cuda"|‘(?:at|c10)::cuda’', error)
     # Headers are full of parameters called `n`, but leave such names alone where sources see them.
-    short = len(name) <= 2 and name not in ("at", "py")
+    ops = Path(cpp_extension.include_paths()[0]) / "ATen" / "ops"
+    short = len(name) <= 2 and name not in ("at", "py") and not (ops / f"{name}.h").exists()
     known_home = mirrored and bool(diagnostics.missing_include(error))
-    return short or known_home or not _mentioned(name)
+    return ((short or known_home) and not of_torchs) or not _mentioned(name)
 
 
 def _lines_before(error: Diagnostic, count: int, arguments: Mapping[str, Any]) -> str:
@@ -119,28 +170,3 @@ def _mentioned(name: str) -> bool:
     ]
     found = subprocess.run([*command, name, *folders], check=False)
     return found.returncode != 1  # not found; anything else, such as no grep, proves nothing
-
-
-def _borrowed_name(sources: Sequence[str], torch_include: Path) -> str:
-    """A function of the sources' own, on tensors, whose bare name they call and ATen has as well.
-
-    With real tensors such a call sees ATen's function too (argument-dependent lookup). That may be
-    the better match, or make the call ambiguous; the stand-ins' tensors would not say so.
-    """
-    text = without_comments("\n".join(sources))
-    declared: set[str] = set()
-    called: set[str] = set()
-    for match in _BARE_NAME.finditer(text):
-        name, parameters = match[1], match[2]
-        start = max(text.rfind(c, 0, match.start()) for c in ";{}") + 1
-        before = text[start : match.start()].rstrip()
-        if not _TYPE_BEFORE.search(before) or _EXPRESSION_BEFORE.search(before):
-            called.add(name)
-        elif "__global__" in before or ("__device__" in before and "__host__" not in before):
-            continue  # device code has no tensors
-        elif "Tensor" in parameters or (
-            "template" in before and any(map(_GENERIC.search, parameters.split(",")))
-        ):
-            declared.add(name)
-    ops = torch_include / "ATen" / "ops"
-    return next((n for n in sorted(declared & called) if (ops / f"{n}.h").exists()), "")

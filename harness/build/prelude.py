@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+from harness.build.operators import declarations
 
 # What torch/extension.h brings of the standard library, and the words by which a source shows that
 # it uses it. The stand-ins include only what is named: each header costs nvcc three readings. A
@@ -15,8 +18,10 @@ _STANDARD = {
     "ARRAY": "array",
     "ATOMIC": r"atomic\w*|memory_order\w*",
     "CASSERT": "assert",
+    "CFLOAT": r"(?:FLT|DBL|LDBL)_\w+",
     "CHRONO": "chrono",
     "BITSET": "bitset",
+    "CLIMITS": r"(?:U?(?:CHAR|SHRT|INT|LONG|LLONG)|SCHAR)_(?:MAX|MIN)|CHAR_BIT",
     "CMATH": r"M_PI|M_SQRT\w+|INFINITY|NAN|HUGE_VAL|(?:exp|exp2|expm1|log|log2|log10|log1p|sqrt"
     r"|cbrt|pow|a?sinh?|a?cosh?|a?tanh?|atan2|erfc?|[lt]gamma|floor|ceil|trunc|l?l?round|l?l?rint"
     r"|nearbyint|fmax|fmin|fabs|fmod|fma|fdim|hypot|copysign|nextafter|ldexp|frexp|modf|remainder)"
@@ -60,13 +65,29 @@ _PARTS = {
     "PYTHON": r"PYBIND11_MODULE|pybind11|py|Py\w+",
     "PLAIN_ERRORS": "PYBIND11_MODULE",
     "CUBLAS": r"cublas\w*|\w*Blas\w*",
+    "ACCESSOR": r"\w*accessor\w*|\w*TensorAccessor\w*|\w*PtrTraits",
+    "BLOBS": r"from_blob|(?:torch|at)\s*::\s*tensor",
+    "GUARDS": r"\w*DeviceGuard|NoGradGuard|AutoGradMode|GradMode",
+    "LIBRARY": r"TORCH_LIBRARY\w*|Library",
+    "VEC": r"vec(?=\(\))",
+    "WARNINGS": r"TORCH_WARN\w*",
     "PARALLEL": r"parallel_for|parallel_reduce|(?:get|set)_num_threads|in_parallel_region",
 }
 
 _FEATURES = {name: re.compile(rf"\b(?:{words})\b") for name, words in (_STANDARD | _PARTS).items()}
 
 # Of the standard library, what is there without a `std` in the source: C's, and what c10 names too.
-_WITHOUT_STD = {"CASSERT", "CMATH", "CSTDIO", "CSTDLIB", "CSTRING", "OPTIONAL", "STRING_VIEW"}
+_WITHOUT_STD = {
+    "CASSERT",
+    "CFLOAT",
+    "CLIMITS",
+    "CMATH",
+    "CSTDIO",
+    "CSTDLIB",
+    "CSTRING",
+    "OPTIONAL",
+    "STRING_VIEW",
+}
 
 # Names of PyTorch's. A CUDA source with none of them needs no stand-in at all.
 _TORCH = re.compile(r"\b(?:torch|at|c10|TORCH_\w+|AT_\w+|C10_\w+|PYBIND11_MODULE|py|std)\b")
@@ -74,7 +95,15 @@ _TORCH = re.compile(r"\b(?:torch|at|c10|TORCH_\w+|AT_\w+|C10_\w+|PYBIND11_MODULE
 _COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
 
-def prelude(source: str, *, cuda: bool, binding: bool, implicit: bool, torch_errors: bool) -> str:
+def prelude(
+    source: str,
+    torch_include: Path,
+    *,
+    cuda: bool,
+    binding: bool,
+    implicit: bool,
+    torch_errors: bool,
+) -> str:
     """The lines that stand before `source`: which parts it needs, and torch's implicit includes.
 
     binding: this is the file into which `load_inline` writes a Python binding.
@@ -85,9 +114,15 @@ def prelude(source: str, *, cuda: bool, binding: bool, implicit: bool, torch_err
     needed = [name for name, words in _FEATURES.items() if words.search(code)]
     if not re.search(r"\bstd\b", code):
         needed = [name for name in needed if name in _WITHOUT_STD or name in _PARTS]
+    aten = declarations(code, torch_include)
+    needed += aten.headers
     if binding:
         needed += ["PYTHON"] + ([] if torch_errors else ["PLAIN_ERRORS"])
     lines = [f"#define LEAN_{name}" for name in dict.fromkeys(needed)]
+    for name, text in (
+        ("ENTRIES", aten.entries), ("METHODS", aten.methods), ("DEFINITIONS", aten.definitions)
+    ):  # fmt: skip
+        lines += [f"#define LEAN_{name} {text}"] if text else []
     # A source that names nothing of torch's, nor of what its headers bring, does without them.
     if implicit and (binding or _TORCH.search(code)):
         lines += ["#include <torch/types.h>" if cuda else "#include <torch/extension.h>"]

@@ -25,7 +25,7 @@ class Case:
     """A source and the calls whose outcomes both builds must share.
 
     calls: from the module and a device, the calls to make; each may return or raise.
-    path: "lean", "full" if the stand-ins lack something, "rejected" if real headers refuse it.
+    route: "lean", "full" if the stand-ins lack something, "rejected" if real headers refuse it.
     """
 
     name: str
@@ -33,6 +33,6 @@ class Case:
     calls: Callable[[Any, str], Sequence[Thunk]] = field(default=lambda m, device: [])
     functions: Sequence[str] | None = None
     cuda: str = ""
-    path: Literal["lean", "full", "rejected"] = "lean"
+    route: Literal["lean", "full", "rejected"] = "lean"
     cflags: Sequence[str] = ()
     remedy: str = ""  # for a rejected source: the include it lacks

@@ -622,25 +622,10 @@ double bessel(double x) { return std::cyl_bessel_j(0, x); }
 """,
         lambda m, d: [lambda: m.bessel(1.5)],
         ["bessel"],
-        path="full",
+        route="full",
     ),
     Case(
-        "falls_back_accessor",
-        r"""
-#include <torch/extension.h>
-torch::Tensor diagonal(torch::Tensor x) {
-  auto a = x.accessor<float, 2>();
-  auto y = torch::empty({x.size(0)});
-  for (int64_t i = 0; i < x.size(0); i++) y.data_ptr<float>()[i] = a[i][i];
-  return torch::cat({y, y});
-}
-""",
-        lambda m, d: [lambda: m.diagonal(torch.arange(9.0).view(3, 3))],
-        ["diagonal"],
-        path="full",
-    ),
-    Case(
-        "falls_back_shared_name",
+        "name_shared_with_aten",
         r"""
 #include <torch/extension.h>
 template <class T>
@@ -652,6 +637,5 @@ torch::Tensor squared(torch::Tensor x) { return square(x); }
 """,
         lambda m, d: [lambda: m.squared(torch.tensor([3.0]))],
         ["squared"],
-        path="full",
     ),
 ]

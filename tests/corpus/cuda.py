@@ -439,9 +439,14 @@ torch::Tensor f(torch::Tensor x, std::vector<int64_t> shape, std::string mode) {
 """,
     ),
     Case(
-        "falls_back_packed_accessor",
+        "packed_accessor",
         "torch::Tensor f(torch::Tensor x);",
-        lambda m, d: [lambda: m.f(torch.arange(12.0, device=d).view(3, 4))],
+        lambda m, d: [
+            lambda: m.f(torch.arange(12.0, device=d).view(3, 4)),
+            lambda: m.f(torch.arange(12.0, device=d).view(4, 3).t()),
+            lambda: m.f(torch.arange(12.0, device=d)),
+            lambda: m.f(torch.arange(12, device=d).view(3, 4)),
+        ],
         ["f"],
         r"""
 #include <torch/extension.h>
@@ -454,7 +459,93 @@ torch::Tensor f(torch::Tensor x) {
   return x;
 }
 """,
-        path="full",
+    ),
+    _unary(
+        "any_device_guard",
+        "#include <torch/extension.h>\n",
+        _CHECKED
+        % """const at::DeviceGuard guard(x.device());
+  torch::DeviceGuard same(y.device());
+  const at::OptionalDeviceGuard optional(device_of(x));
+  same.set_index(x.get_device());
+  @kernel@<<<(n + 255) / 256, 256>>>(x.data_ptr<float>(), y.data_ptr<float>(), n);""",
+    ),
+    _unary(
+        "options_and_limits",
+        "#include <torch/extension.h>\n",
+        _CHECKED
+        % """TORCH_CHECK(x.options().dtype() == torch::kFloat, "not for ", x.options());
+  std::vector<int64_t> shape = x.sizes().vec();
+  TORCH_CHECK(n < INT_MAX && FLT_MAX < DBL_MAX && FLT_EPSILON > 0, "limits");
+  @kernel@<<<(n + 255) / 256, 256>>>(x.data_ptr<float>(), y.data_ptr<float>(), n);
+  y = y.view(shape) * torch::tensor({2.0}, y.options()) + torch::full({1}, x.size(0), y.options());
+  return torch::where(y > FLT_MAX, x, y).view_as(x);""",
+    ),
+    Case(
+        "more_aten_inside",
+        "std::vector<torch::Tensor> f(torch::Tensor x, torch::Tensor w, at::IntArrayRef shape);",
+        lambda m, d: [
+            lambda: m.f(
+                torch.arange(64.0, device=d).view(1, 4, 4, 4) / 64,
+                torch.ones(2, 4, 3, 3, device=d),
+                [4, -1],
+            ),
+            lambda: m.f(torch.ones(1, 4, 4, 4, device=d), torch.ones(2, 3, 3, 3, device=d), [4, 1]),
+        ],
+        ["f"],
+        r"""
+#include <torch/extension.h>
+__global__ void more_kernel(float* x, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) x[i] = fmaxf(x[i], -FLT_MAX) + 1.f;
+}
+std::vector<torch::Tensor> f(torch::Tensor x, torch::Tensor w, at::IntArrayRef shape) {
+  torch::NoGradGuard no_grad;
+  auto y = torch::conv2d(x, w, {}, 1, 1);
+  more_kernel<<<(y.numel() + 255) / 256, 256>>>(y.data_ptr<float>(), y.numel());
+  auto [values, indices] = y.max(1);
+  auto pooled = torch::max_pool2d(y, 2).flatten(1);
+  return {y, values, indices, pooled, torch::cat({pooled, pooled}, 1), torch::stack({x, x}),
+          x.sum({1, 2}), torch::sum(x, {2}, true), torch::mean(x, {1, 2}), x.gt(0.5), 1 - x,
+          torch::layer_norm(x, {4}), at::gelu(x, "tanh"), x.slice(1, 0, 2).contiguous(),
+          torch::arange(4, x.options()), x.view(shape), torch::where(x > 0.5, x, 0.0)};
+}
+""",
+    ),
+    Case(
+        "library_in_cuda",
+        r"""
+#include <torch/extension.h>
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {}
+""",
+        lambda m, d: [
+            lambda: getattr(torch.ops, m.__name__).scaled(floats(33, device=d), 1.5),
+            lambda: getattr(torch.ops, m.__name__).scaled(floats(33, device=d), by=2),
+            lambda: getattr(torch.ops, m.__name__).scaled(floats(3, device=d), 0.0),
+        ],
+        None,
+        r"""
+#include <torch/extension.h>
+#include <torch/library.h>
+__global__ void scaled_kernel(const float* x, float* y, int n, float by) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = x[i] * by;
+}
+at::Tensor scaled(const at::Tensor& x, double by) {
+  TORCH_CHECK(by != 0, "by is zero");
+  auto y = at::empty_like(x);
+  scaled_kernel<<<1, 64>>>(x.data_ptr<float>(), y.data_ptr<float>(), x.numel(), by);
+  return y;
+}
+TORCH_LIBRARY(TORCH_EXTENSION_NAME, m) { m.def("scaled(Tensor x, float by) -> Tensor"); }
+TORCH_LIBRARY_IMPL(TORCH_EXTENSION_NAME, CUDA, m) { m.impl("scaled", &scaled); }
+""",
+    ),
+    _unary(
+        "falls_back_indexing",
+        "#include <torch/extension.h>\n",
+        _CHECKED % "return x.index({torch::indexing::Slice(), 0}) + n;",
+        route="full",
     ),
     # The real headers refuse these; so must the stand-ins.
     _unary(
@@ -463,78 +554,101 @@ torch::Tensor f(torch::Tensor x) {
         _CHECKED
         % """@kernel@<<<1, 32>>>(x.data_ptr<float>(), y.data_ptr<float>(), n);
   C10_CUDA_KERNEL_LAUNCH_CHECK();""",
-        path="rejected",
+        route="rejected",
         remedy="c10/cuda/CUDAException.h",
     ),
     _unary(
         "rejected_guard",
         "#include <torch/extension.h>\n#include <ATen/cuda/CUDAContext.h>\n",
         _CHECKED % "at::cuda::OptionalCUDAGuard guard(device_of(x));",
-        path="rejected",
+        route="rejected",
         remedy="c10/cuda/CUDAGuard.h",
     ),
     _unary(
         "rejected_stream",
         "#include <torch/extension.h>\n",
         _CHECKED % "cudaStream_t s = at::cuda::getCurrentCUDAStream(); (void)s;",
-        path="rejected",
+        route="rejected",
         remedy="c10/cuda/CUDAStream.h",
     ),
     _unary(
         "rejected_cublas",
         "#include <torch/extension.h>\n",
         _CHECKED % "cublasHandle_t h; cublasCreate(&h);",
-        path="rejected",
+        route="rejected",
         remedy="cublas_v2.h",
     ),
     _unary(
         "rejected_method",
         "#include <torch/extension.h>\n",
         _CHECKED % "y.no_such_method();",
-        path="rejected",
+        route="rejected",
     ),
     _unary(
         "rejected_dispatch_on_type",
         "#include <torch/extension.h>\n",
         _CHECKED % 'AT_DISPATCH_FLOATING_TYPES(x.type(), "f", [&] { scalar_t v = 0; (void)v; });',
-        path="rejected",
+        route="rejected",
+        remedy="scalar_type()",
     ),
     _unary(
         "rejected_pointer_type",
         "#include <torch/extension.h>\n#include <cuda_fp16.h>\n",
         _CHECKED % "(void)x.data_ptr<__half>();",
-        path="rejected",
+        route="rejected",
     ),
     _unary(
         "rejected_dtype_conversion",
         "#include <torch/extension.h>\n",
         _CHECKED % "torch::ScalarType t = x.dtype(); (void)t;",
-        path="rejected",
+        route="rejected",
+    ),
+    _unary(
+        "rejected_device_lambda",
+        "#include <torch/extension.h>\n"
+        "template <class F> __global__ void apply(F f) { f(threadIdx.x); }\n",
+        _CHECKED % "apply<<<1, 1>>>([] __device__(int i) {});",
+        route="rejected",
+        remedy="--extended-lambda",
+    ),
+    _unary(
+        "rejected_thc",
+        "#include <torch/extension.h>\n#include <THC/THC.h>\n",
+        _CHECKED % "",
+        route="rejected",
+        remedy="ATen/cuda/CUDAContext.h",
+    ),
+    _unary(
+        "rejected_member_of_a_pair",
+        "#include <torch/extension.h>\n",
+        _CHECKED % "return torch::max(x, 1).values;",
+        route="rejected",
     ),
     _unary(
         "rejected_undeclared",
         "#include <torch/extension.h>\n",
         _CHECKED % "launch_it(x.data_ptr<float>(), n);",
-        path="rejected",
+        route="rejected",
     ),
     _unary(
         "rejected_ambiguous_with_aten",
         "#include <torch/extension.h>\ntorch::Tensor relu(torch::Tensor x) { return x; }\n",
         _CHECKED % "return relu(x);",
-        path="rejected",
+        route="rejected",
     ),
     Case(
         "rejected_binding_of_undeclared",
         "torch::Tensor g(torch::Tensor x);",
         functions=["f"],
         cuda="__global__ void unused_kernel() {}",
-        path="rejected",
+        route="rejected",
+        remedy="declare f in cpp_sources",
     ),
     _unary(
         "rejected_std_not_brought",
         "#include <torch/extension.h>\n",
         _CHECKED % 'std::regex r("a"); (void)r;',
-        path="rejected",
+        route="rejected",
         remedy="regex",
     ),
 ]

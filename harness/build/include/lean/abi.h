@@ -9,9 +9,57 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include <lean/std.h>
+
 #define LEAN_SYMBOL(mangled) __asm__(mangled)
 
 namespace lean {
+
+// Of <type_traits>, what is needed here.
+template <bool>
+struct OnlyIf {};
+template <>
+struct OnlyIf<true> {
+  using type = void;
+};
+template <class A, class B>
+struct SameType {
+  static constexpr bool value = false;
+};
+template <class A>
+struct SameType<A, A> {
+  static constexpr bool value = true;
+};
+
+template <class T>
+struct Unqualified {
+  using type = T;
+};
+template <class T>
+struct Unqualified<const T> {
+  using type = T;
+};
+
+// A parameter's type without reference and const.
+template <class T>
+struct Plain {
+  using type = T;
+};
+template <class T>
+struct Plain<const T> : Plain<T> {};
+template <class T>
+struct Plain<T&> : Plain<T> {};
+template <class T>
+struct Plain<T&&> : Plain<T> {};
+
+template <size_t... I>
+struct Indices {};
+template <size_t N, size_t... I>
+struct IndicesUpTo : IndicesUpTo<N - 1, N - 1, I...> {};
+template <size_t... I>
+struct IndicesUpTo<0, I...> {
+  using type = Indices<I...>;
+};
 
 // A heap-allocated at::Tensor that libtorch allocates, reads and frees; we only hold the pointer.
 struct AtTensor;
@@ -25,16 +73,37 @@ struct Returned {
   void* impl;
 };
 
+// Several of them, as a std::tuple has them: the last one first.
+template <size_t N>
+struct ReturnedTuple {
+  ReturnedTuple(const ReturnedTuple&) = delete;
+  ~ReturnedTuple();
+  void* impls[N];
+};
+// A std::vector of them.
+struct ReturnedVector {
+  ReturnedVector(const ReturnedVector&) = delete;
+  ~ReturnedVector();
+  void **begin, **end, **capacity;
+};
+
 // Laid out and passed as std::optional<T> of a small trivially copyable T.
 template <class T>
 struct Maybe {
+  struct Nothing {};
   union {
-    char none;
+    Nothing none;
     T value;
   };
   bool present;
-  constexpr Maybe() : none(0), present(false) {}
+  constexpr Maybe() : none(), present(false) {}
   constexpr Maybe(T v) : value(v), present(true) {}
+#ifdef LEAN_OPTIONAL
+  constexpr Maybe(std::nullopt_t) : Maybe() {}
+  constexpr Maybe(const std::optional<T>& o) : Maybe() {
+    if (o) *this = Maybe(*o);
+  }
+#endif
 };
 
 }  // namespace lean
@@ -58,6 +127,7 @@ int32_t aoti_torch_get_storage_offset(lean::Handle, int64_t*);
 int32_t aoti_torch_is_contiguous(lean::Handle, bool*);
 int64_t aoti_torch_dtype_element_size(int32_t);
 int32_t torch_get_const_data_ptr(lean::Handle, const void**);
+void aoti_torch_warn(const char* function, const char* file, uint32_t line, const char* message);
 int32_t torch_set_requires_grad(lean::Handle, bool);
 }
 

@@ -51,6 +51,29 @@ class Message {
       default: return add(t.toScalarType());
     }
   }
+  void add(Layout l) { add(l == Layout::Strided ? "Strided" : "Sparse"); }
+  void add(MemoryFormat f) {
+    const char* const names[] = {"Contiguous", "Preserve", "ChannelsLast", "ChannelsLast3d"};
+    add(names[static_cast<int>(f)]);
+  }
+  void add(const TensorOptions& o) {
+    const char* const implied[] = {" (default)", ""};
+    parts("TensorOptions(dtype=", o.dtype(), implied[o.has_dtype()], ", device=", o.device(),
+          implied[o.has_device()], ", layout=", o.layout(), implied[o.has_layout()],
+          ", requires_grad=", o.requires_grad() ? "true" : "false",
+          implied[o.has_requires_grad()], ", pinned_memory=", o.pinned_memory() ? "true" : "false",
+          implied[o.has_pinned_memory()], ", memory_format=");
+    if (o.has_memory_format())
+      add(o.memory_format_opt_().value);
+    else
+      add("(nullopt)");
+    add(')');
+  }
+  void add(const Scalar& s) {
+    if (s.isFloatingPoint()) return add(s.toDouble());
+    if (s.isBoolean()) return add(s.toBool() ? "true" : "false");
+    add(s.toLong());
+  }
   template <class T>
   void add(const ArrayRef<T>& list) {
     add('[');
@@ -60,8 +83,15 @@ class Message {
     }
     add(']');
   }
+  // What print.h knows to describe.
+  template <class T, class = decltype(describe(*static_cast<Message*>(nullptr),
+                                               *static_cast<const T*>(nullptr)))>
+  void add(const T& value) {
+    describe(*this, value);
+  }
   // std::string and std::string_view.
-  template <class S, class = decltype(static_cast<const S*>(nullptr)->find_first_of("x"))>
+  template <class S, class = decltype(static_cast<const S*>(nullptr)->find_first_of("x")),
+            class = void>
   void add(const S& s) {
     append(s.data(), s.size());
   }
@@ -141,6 +171,13 @@ template <class... Parts>
   throw KindError(kind, m.c_str());
 }
 
+template <class... Parts>
+void warn(const char* function, const char* file, uint32_t line, const Parts&... parts) {
+  Message m;
+  m.parts(parts...);
+  aoti_torch_warn(function, file, line, m.c_str());
+}
+
 }  // namespace lean
 
 #define LEAN_WHERE __func__, __FILE__, static_cast<uint32_t>(__LINE__)
@@ -173,4 +210,11 @@ template <class... Parts>
 #define AT_ASSERTM(cond, ...)                   \
   do {                                          \
     TORCH_INTERNAL_ASSERT(cond, ##__VA_ARGS__); \
+  } while (false)
+#define TORCH_WARN(...) ::lean::warn(LEAN_WHERE, ##__VA_ARGS__)
+#define TORCH_WARN_ONCE(...)                            \
+  do {                                                  \
+    static const bool lean_warned =                     \
+        (::lean::warn(LEAN_WHERE, ##__VA_ARGS__), true); \
+    (void)lean_warned;                                  \
   } while (false)

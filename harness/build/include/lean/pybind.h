@@ -1,7 +1,6 @@
-// PYBIND11_MODULE, m.def and the argument conversions, over Python's own C interface.
+// PYBIND11_MODULE, m.def and their errors, over Python's own C interface.
 #pragma once
-#include <Python.h>
-#include <lean/torch.h>
+#include <lean/casters.h>
 
 #include <exception>
 #include <new>
@@ -11,310 +10,70 @@
 
 namespace lean {
 
-// The conversions torch gives pybind11: `self` is an at::Tensor, a pybind11::handle is a pointer.
-bool tensor_from_python(Handle self, PyObject*, bool convert)
-    LEAN_SYMBOL("_ZN8pybind116detail11type_casterIN2at6TensorEvE4loadENS_6handleEb");
-PyObject* tensor_to_python(Handle, uint8_t policy, PyObject* parent) LEAN_SYMBOL(
-    "_ZN8pybind116detail11type_casterIN2at6TensorEvE4castERKS3_NS_19return_value_policyENS_6handle"
-    "E");
 // What HANDLE_TH_ERRORS does with an exception: c10::IndexError becomes IndexError, and so on.
 void translate_exception(const std::exception_ptr&)
     LEAN_SYMBOL("_ZN5torch29translate_exception_to_pythonERKNSt15__exception_ptr13exception_ptrE");
 
+#ifdef LEAN_WARNINGS
+// torch's, which makes Python's warnings of those of a call.
+struct Warnings {
+  Warnings() { begin(this); }
+  Warnings(const Warnings&) = delete;
+  ~Warnings() noexcept(false) { end(this); }
+  static void begin(Warnings*) LEAN_SYMBOL("_ZN5torch16PyWarningHandlerC1Ev");
+  static void end(Warnings*) LEAN_SYMBOL("_ZN5torch16PyWarningHandlerD1Ev");
+  void *handler[4], *before;
+  bool in_exception = false;
+};
+#endif
+
 namespace py {
-
-// Caster<T>: `load` takes a Python object and says whether it fits, `value` is the result.
-template <class T>
-struct Caster;
-
-template <>
-struct Caster<Tensor> {
-  static void name(Message& m) { m.add("torch.Tensor"); }
-  Tensor value;
-  bool load(PyObject* o) { return tensor_from_python(value.handle(), o, true); }
-};
-
-// Integers accept whatever is or becomes an int without loss; never a float.
-template <class T>
-struct IntCaster {
-  static void name(Message& m) { m.add("typing.SupportsInt"); }
-  T value{};
-  bool load(PyObject* o) {
-    if (PyFloat_Check(o) || !PyNumber_Check(o)) return false;
-    PyObject* number = PyLong_Check(o) || PyIndex_Check(o) ? PyNumber_Index(o) : PyNumber_Long(o);
-    if (!number) return PyErr_Clear(), false;
-    bool fits = false;
-    if constexpr (static_cast<T>(-1) > 0) {
-      const unsigned long long v = PyLong_AsUnsignedLongLong(number);
-      value = static_cast<T>(v);
-      fits = value == v;
-    } else {
-      const long long v = PyLong_AsLongLong(number);
-      value = static_cast<T>(v);
-      fits = value == v;
-    }
-    Py_DECREF(number);
-    if (PyErr_Occurred()) return PyErr_Clear(), false;
-    return fits;
-  }
-};
-#define LEAN_INT(T) \
-  template <>       \
-  struct Caster<T> : IntCaster<T> {};
-LEAN_INT(signed char)
-LEAN_INT(unsigned char)
-LEAN_INT(short)
-LEAN_INT(unsigned short)
-LEAN_INT(int)
-LEAN_INT(unsigned)
-LEAN_INT(long)
-LEAN_INT(unsigned long)
-LEAN_INT(long long)
-LEAN_INT(unsigned long long)
-#undef LEAN_INT
-
-template <class T>
-struct FloatCaster {
-  static void name(Message& m) { m.add("typing.SupportsFloat"); }
-  T value{};
-  bool load(PyObject* o) {
-    const double v = PyFloat_AsDouble(o);
-    if (v == -1.0 && PyErr_Occurred()) return PyErr_Clear(), false;
-    value = static_cast<T>(v);
-    return true;
-  }
-};
-template <>
-struct Caster<double> : FloatCaster<double> {};
-template <>
-struct Caster<float> : FloatCaster<float> {};
-
-template <>
-struct Caster<bool> {
-  static void name(Message& m) { m.add("bool"); }
-  bool value = false;
-  bool load(PyObject* o) {
-    if (o != Py_None && !(Py_TYPE(o)->tp_as_number && Py_TYPE(o)->tp_as_number->nb_bool))
-      return false;
-    const int truth = PyObject_IsTrue(o);
-    if (truth < 0) return PyErr_Clear(), false;
-    value = truth;
-    return true;
-  }
-};
-
-#ifdef LEAN_STRING
-template <>
-struct Caster<std::string> {
-  static void name(Message& m) { m.add("str"); }
-  std::string value;
-  bool load(PyObject* o) {
-    Py_ssize_t n = 0;
-    char* text = nullptr;
-    if (PyBytes_Check(o)) {
-      if (PyBytes_AsStringAndSize(o, &text, &n) < 0) return PyErr_Clear(), false;
-      return value.assign(text, n), true;
-    }
-    const char* utf8 = PyUnicode_Check(o) ? PyUnicode_AsUTF8AndSize(o, &n) : nullptr;
-    if (!utf8) return PyErr_Clear(), false;
-    return value.assign(utf8, n), true;
-  }
-};
-#endif
-
-#ifdef LEAN_VECTOR
-template <class T, class A>
-struct Caster<std::vector<T, A>> {
-  static void name(Message& m) {
-    m.add("collections.abc.Sequence[");
-    Caster<T>::name(m);
-    m.add(']');
-  }
-  std::vector<T, A> value;
-  bool load(PyObject* o) {
-    if (!PySequence_Check(o) || PyUnicode_Check(o) || PyBytes_Check(o)) return false;
-    const Py_ssize_t n = PySequence_Size(o);
-    if (n < 0) return PyErr_Clear(), false;
-    value.clear();
-    value.reserve(static_cast<size_t>(n));
-    for (Py_ssize_t i = 0; i < n; i++) {
-      PyObject* item = PySequence_GetItem(o, i);
-      if (!item) return PyErr_Clear(), false;
-      Caster<T> element;
-      const bool fits = element.load(item);
-      Py_DECREF(item);
-      if (!fits) return false;
-      value.push_back(static_cast<T&&>(element.value));
-    }
-    return true;
-  }
-};
-#endif
-
-#ifdef LEAN_OPTIONAL
-template <class T>
-struct Caster<std::optional<T>> {
-  static void name(Message& m) {
-    Caster<T>::name(m);
-    m.add(" | None");
-  }
-  std::optional<T> value;
-  bool load(PyObject* o) {
-    if (o == Py_None) return true;
-    Caster<T> inner;
-    if (!inner.load(o)) return false;
-    value = static_cast<T&&>(inner.value);
-    return true;
-  }
-};
-#endif
-
-// to_python: a new reference, or null with an error set.
-inline PyObject* to_python(const Tensor& t) { return tensor_to_python(t.handle(), 4, nullptr); }
-inline PyObject* to_python(bool v) { return PyBool_FromLong(v); }
-inline PyObject* to_python(int v) { return PyLong_FromLong(v); }
-inline PyObject* to_python(unsigned v) { return PyLong_FromUnsignedLong(v); }
-inline PyObject* to_python(long v) { return PyLong_FromLong(v); }
-inline PyObject* to_python(unsigned long v) { return PyLong_FromUnsignedLong(v); }
-inline PyObject* to_python(long long v) { return PyLong_FromLongLong(v); }
-inline PyObject* to_python(unsigned long long v) { return PyLong_FromUnsignedLongLong(v); }
-inline PyObject* to_python(double v) { return PyFloat_FromDouble(v); }
-inline PyObject* to_python(float v) { return PyFloat_FromDouble(static_cast<double>(v)); }
-inline PyObject* to_python(const char* s) {
-  if (!s) Py_RETURN_NONE;
-  return PyUnicode_FromString(s);
-}
-inline void result_name(Message& m, const Tensor*) { m.add("torch.Tensor"); }
-inline void result_name(Message& m, const bool*) { m.add("bool"); }
-inline void result_name(Message& m, const double*) { m.add("float"); }
-inline void result_name(Message& m, const float*) { m.add("float"); }
-inline void result_name(Message& m, const char* const*) { m.add("str"); }
-inline void result_name(Message& m, const void*) { m.add("None"); }
-#define LEAN_INT(T) \
-  inline void result_name(Message& m, const T*) { m.add("int"); }
-LEAN_INT(int)
-LEAN_INT(unsigned)
-LEAN_INT(long)
-LEAN_INT(unsigned long)
-LEAN_INT(long long)
-LEAN_INT(unsigned long long)
-#undef LEAN_INT
-#ifdef LEAN_STRING
-inline PyObject* to_python(const std::string& s) {
-  return PyUnicode_DecodeUTF8(s.data(), static_cast<Py_ssize_t>(s.size()), nullptr);
-}
-inline void result_name(Message& m, const std::string*) { m.add("str"); }
-#endif
-#ifdef LEAN_VECTOR
-template <class T>
-void result_name(Message& m, const std::vector<T>*) {
-  m.add("list[");
-  result_name(m, static_cast<const T*>(nullptr));
-  m.add(']');
-}
-template <class T>
-PyObject* to_python(const std::vector<T>& values) {
-  PyObject* list = PyList_New(static_cast<Py_ssize_t>(values.size()));
-  for (size_t i = 0; list && i < values.size(); i++) {
-    PyObject* item = to_python(static_cast<const T&>(values[i]));
-    if (!item) {
-      Py_DECREF(list);
-      return nullptr;
-    }
-    PyList_SET_ITEM(list, static_cast<Py_ssize_t>(i), item);
-  }
-  return list;
-}
-#endif
-#ifdef LEAN_OPTIONAL
-template <class T>
-void result_name(Message& m, const std::optional<T>*) {
-  result_name(m, static_cast<const T*>(nullptr));
-  m.add(" | None");
-}
-template <class T>
-PyObject* to_python(const std::optional<T>& v) {
-  if (!v) Py_RETURN_NONE;
-  return to_python(*v);
-}
-#endif
-#ifdef LEAN_TUPLE
-inline void join_names(Message&) {}
-template <class T, class... Rest>
-void join_names(Message& m, const T* one, Rest... rest) {
-  result_name(m, one);
-  if (sizeof...(rest)) m.add(", ");
-  join_names(m, rest...);
-}
-template <class... T>
-void result_name(Message& m, const std::tuple<T...>*) {
-  m.add("tuple[");
-  join_names(m, static_cast<const T*>(nullptr)...);
-  m.add(']');
-}
-template <class... T>
-PyObject* to_python(const std::tuple<T...>& values) {
-  return std::apply(
-      [](const T&... v) -> PyObject* {
-        PyObject* items[] = {to_python(v)...};
-        PyObject* tuple = PyTuple_New(sizeof...(T));
-        Py_ssize_t i = 0;
-        for (PyObject* item : items) {
-          if (!item || !tuple) {
-            Py_XDECREF(tuple);
-            return nullptr;
-          }
-          PyTuple_SET_ITEM(tuple, i++, item);
-        }
-        return tuple;
-      },
-      values);
-}
-template <class A, class B>
-void result_name(Message& m, const std::pair<A, B>*) {
-  result_name(m, static_cast<const std::tuple<A, B>*>(nullptr));
-}
-template <class A, class B>
-PyObject* to_python(const std::pair<A, B>& v) {
-  return to_python(std::tuple<const A&, const B&>(v.first, v.second));
-}
-#endif
 
 // py::arg("x") and py::arg("x") = 1.0
 struct arg_v {
   const char* name;
   PyObject* value;
+  bool takes_none;
 };
 struct arg {
   explicit constexpr arg(const char* n) : name(n) {}
+  arg& none(bool on = true) {
+    takes_none = on;
+    return *this;
+  }
   template <class T>
   arg_v operator=(const T& v) const {
-    return {name, to_python(v)};
+    return {name, to_python(v), takes_none};
   }
   arg_v operator=(std::nullptr_t) const = delete;
   const char* name;
+  bool takes_none = true;
+};
+// The value py::none(), as a default.
+struct none {};
+inline PyObject* to_python(none) { Py_RETURN_NONE; }
+
+class gil_scoped_release {
+ public:
+  gil_scoped_release() : state_(PyEval_SaveThread()) {}
+  gil_scoped_release(const gil_scoped_release&) = delete;
+  gil_scoped_release& operator=(const gil_scoped_release&) = delete;
+  ~gil_scoped_release() { PyEval_RestoreThread(state_); }
+
+ private:
+  PyThreadState* state_;
+};
+class gil_scoped_acquire {
+ public:
+  gil_scoped_acquire() : state_(PyGILState_Ensure()) {}
+  gil_scoped_acquire(const gil_scoped_acquire&) = delete;
+  gil_scoped_acquire& operator=(const gil_scoped_acquire&) = delete;
+  ~gil_scoped_acquire() { PyGILState_Release(state_); }
+
+ private:
+  PyGILState_STATE state_;
 };
 
-// A parameter as the casters see it: no reference, no const.
-template <class T>
-struct Plain {
-  using type = T;
-};
-template <class T>
-struct Plain<const T> : Plain<T> {};
-template <class T>
-struct Plain<T&> : Plain<T> {};
-template <class T>
-struct Plain<T&&> : Plain<T> {};
-
-template <size_t... I>
-struct Indices {};
-template <size_t N, size_t... I>
-struct IndicesUpTo : IndicesUpTo<N - 1, N - 1, I...> {};
-template <size_t... I>
-struct IndicesUpTo<0, I...> {
-  using type = Indices<I...>;
-};
 template <size_t I, class T>
 struct Slot {
   Caster<typename Plain<T>::type> caster;
@@ -341,6 +100,7 @@ struct Function {
   size_t arity = 0;
   size_t named = 0;
   arg_v* parameters = nullptr;
+  bool refuses_none = false;
   PyMethodDef method{};
   virtual PyObject* invoke(PyObject* const* given, bool* fits) = 0;
   virtual void describe_parameter(Message&, size_t) const = 0;
@@ -351,12 +111,20 @@ struct Function {
     delete[] doc;
     doc = copy(text);
   }
-  void parameter(const arg& a) { parameter(arg_v{a.name, nullptr}); }
-  void parameter(const arg_v& a) { parameters[named++] = a; }
+  void parameter(const arg& a) { parameter(arg_v{a.name, nullptr, a.takes_none}); }
+  void parameter(const arg_v& a) {
+    parameters[named++] = a;
+    refuses_none = refuses_none || !a.takes_none;
+  }
   static char* copy(const char* text) {
     return std::strcpy(new char[std::strlen(text) + 1], text);
   }
 
+  bool none_among(PyObject* const* given) const {
+    for (size_t i = 0; i < named; i++)
+      if (given[i] == Py_None && !parameters[i].takes_none) return true;
+    return false;
+  }
   void describe() {
     Message s;
     s.parts(name, "(");
@@ -402,14 +170,15 @@ struct Bound final : Function {
   using Ix = typename IndicesUpTo<sizeof...(A)>::type;
   PyObject* invoke(PyObject* const* given, bool* fits) override {
     Slots<Ix, A...> slots;
-    *fits = slots.load(given);
-    if (!*fits) return nullptr;
+    *fits = true;  // what raises an error of its own is no question of types
     try {
+      *fits = !(refuses_none && none_among(given)) && slots.load(given);
+      if (!*fits) return nullptr;
       if constexpr (IsVoid<R>::value) {
-        slots.template call<R>(f);
+        call(slots);
         Py_RETURN_NONE;
       } else {
-        return to_python(slots.template call<R>(f));
+        return to_python(call(slots));
       }
     } catch (const KindError& e) {
       PyErr_SetString(TorchErrors ? type_of(e.kind()) : PyExc_RuntimeError, e.what());
@@ -432,6 +201,20 @@ struct Bound final : Function {
   }
 
  private:
+  R call(Slots<Ix, A...>& slots) {
+#ifdef LEAN_WARNINGS
+    if constexpr (TorchErrors) {
+      Warnings warnings;
+      try {
+        return slots.template call<R>(f);
+      } catch (...) {
+        warnings.in_exception = true;
+        throw;
+      }
+    }
+#endif
+    return slots.template call<R>(f);
+  }
   static PyObject* type_of(Kind kind) {
     switch (kind) {
       case Kind::Index: return PyExc_IndexError;
@@ -579,7 +362,10 @@ class module_ {
 
 namespace pybind11 {
 using lean::py::arg;
+using lean::py::gil_scoped_acquire;
+using lean::py::gil_scoped_release;
 using lean::py::module_;
+using lean::py::none;
 }  // namespace pybind11
 
 #define LEAN_JOIN_(a, b) a##b

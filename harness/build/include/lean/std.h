@@ -13,11 +13,17 @@
 #ifdef LEAN_CASSERT
 #include <cassert>
 #endif
+#if defined(LEAN_CFLOAT) && defined(__CUDACC__)
+#include <cfloat>  // which comes with torch's headers by way of CUDA's alone
+#endif
 #ifdef LEAN_CHRONO
 #include <chrono>
 #endif
 #ifdef LEAN_BITSET
 #include <bitset>
+#endif
+#ifdef LEAN_CLIMITS
+#include <climits>
 #endif
 #ifdef LEAN_CMATH
 #include <cmath>
@@ -100,6 +106,6 @@
 #ifdef LEAN_VARIANT
 #include <variant>
 #endif
-#ifdef LEAN_VECTOR
+#if defined(LEAN_VECTOR) || defined(LEAN_VEC)
 #include <vector>
 #endif

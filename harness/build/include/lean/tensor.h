@@ -1,182 +1,11 @@
 // at::Tensor and the functions that make one, over libtorch's exported functions.
 #pragma once
-#include <lean/check.h>
+#include <lean/arguments.h>
+#ifdef LEAN_ACCESSOR
+#include <lean/accessor.h>
+#endif
 
 namespace lean {
-
-class Tensor;
-
-// A std::optional<at::Tensor> for the length of a call: it borrows the tensor and destroys nothing.
-struct BorrowedOptional {
-  const void* impl = nullptr;
-  bool present = false;
-};
-// c10::SymInt is passed by address, and a plain non-negative number is its own representation.
-using SymInt = const int64_t&;
-
-// The functions behind at::Tensor's methods and at::'s free functions.
-namespace op {
-using Type = Maybe<ScalarType>;
-using Place = Maybe<Device>;
-using Shape = Maybe<Layout>;
-using Pin = Maybe<bool>;
-using Format = Maybe<MemoryFormat>;
-#define LEAN_LIST "N3c108ArrayRefINS5_6SymIntEEE"
-#define LEAN_OPTIONS "St8optionalIN3c1010ScalarTypeEES5_INS6_6LayoutEES5_INS6_6DeviceEES5_IbE"
-#define LEAN_LIST_OPTIONS                                                                        \
-  "N3c108ArrayRefINS2_6SymIntEEESt8optionalINS2_10ScalarTypeEES6_INS2_6LayoutEES6_INS2_6Device" \
-  "EES6_IbE"
-
-#define LEAN_FACTORY(name, length)                              \
-  Returned name(IntArrayRef, Type, Shape, Place, Pin) LEAN_SYMBOL( \
-      "_ZN2at4_ops" length "4callE" LEAN_LIST_OPTIONS);
-LEAN_FACTORY(zeros, "5zeros")
-LEAN_FACTORY(ones, "4ones")
-LEAN_FACTORY(rand, "4rand")
-LEAN_FACTORY(randn, "5randn")
-#undef LEAN_FACTORY
-Returned empty(IntArrayRef, Type, Shape, Place, Pin, Format) LEAN_SYMBOL(
-    "_ZN2at4_ops19empty_memory_format4callE" LEAN_LIST_OPTIONS "S6_INS2_12MemoryFormatEE");
-Returned empty_strided(IntArrayRef, IntArrayRef, Type, Shape, Place, Pin) LEAN_SYMBOL(
-    "_ZN2at4_ops13empty_strided4callEN3c108ArrayRefINS2_6SymIntEEES5_St8optionalINS2_10ScalarType"
-    "EES6_INS2_6LayoutEES6_INS2_6DeviceEES6_IbE");
-Returned full(IntArrayRef, const Scalar&, Type, Shape, Place, Pin) LEAN_SYMBOL(
-    "_ZN2at4_ops4full4callEN3c108ArrayRefINS2_6SymIntEEERKNS2_6ScalarESt8optionalINS2_10ScalarType"
-    "EES9_INS2_6LayoutEES9_INS2_6DeviceEES9_IbE");
-Returned arange(const Scalar&, Type, Shape, Place, Pin) LEAN_SYMBOL(
-    "_ZN2at4_ops6arange4callERKN3c106ScalarESt8optionalINS2_10ScalarTypeEES6_INS2_6LayoutEES6_INS2_"
-    "6DeviceEES6_IbE");
-
-#define LEAN_LIKE(name, length)                                             \
-  Returned name(Handle, Type, Shape, Place, Pin, Format) LEAN_SYMBOL(       \
-      "_ZN2at4_ops" length "4callERKNS_6TensorE" LEAN_OPTIONS "S5_INS6_12MemoryFormatEE");
-LEAN_LIKE(empty_like, "10empty_like")
-LEAN_LIKE(zeros_like, "10zeros_like")
-LEAN_LIKE(ones_like, "9ones_like")
-LEAN_LIKE(rand_like, "9rand_like")
-LEAN_LIKE(randn_like, "10randn_like")
-#undef LEAN_LIKE
-Returned full_like(Handle, const Scalar&, Type, Shape, Place, Pin, Format) LEAN_SYMBOL(
-    "_ZN2at4_ops9full_like4callERKNS_6TensorERKN3c106ScalarESt8optionalINS5_10ScalarTypeEES9_INS5_6"
-    "LayoutEES9_INS5_6DeviceEES9_IbES9_INS5_12MemoryFormatEE");
-
-#define LEAN_UNARY(name, length) \
-  Returned name(Handle) LEAN_SYMBOL("_ZN2at4_ops" length "4callERKNS_6TensorE");
-LEAN_UNARY(t, "1t")
-LEAN_UNARY(squeeze, "7squeeze")
-LEAN_UNARY(detach, "6detach")
-LEAN_UNARY(max, "3max")
-LEAN_UNARY(min, "3min")
-LEAN_UNARY(neg, "3neg")
-LEAN_UNARY(sigmoid, "7sigmoid")
-LEAN_UNARY(tanh, "4tanh")
-LEAN_UNARY(relu, "4relu")
-LEAN_UNARY(exp, "3exp")
-LEAN_UNARY(log, "3log")
-LEAN_UNARY(sqrt, "4sqrt")
-LEAN_UNARY(rsqrt, "5rsqrt")
-LEAN_UNARY(abs, "3abs")
-#undef LEAN_UNARY
-#define LEAN_BINARY(name, length) \
-  Returned name(Handle, Handle) LEAN_SYMBOL("_ZN2at4_ops" length "4callERKNS_6TensorES4_");
-LEAN_BINARY(matmul, "6matmul")
-LEAN_BINARY(mm, "2mm")
-LEAN_BINARY(bmm, "3bmm")
-LEAN_BINARY(mv, "2mv")
-LEAN_BINARY(dot, "3dot")
-LEAN_BINARY(mul, "10mul_Tensor")
-LEAN_BINARY(div, "10div_Tensor")
-#undef LEAN_BINARY
-Returned add(Handle, Handle, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops10add_Tensor4callERKNS_6TensorES4_RKN3c106ScalarE");
-Returned sub(Handle, Handle, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops10sub_Tensor4callERKNS_6TensorES4_RKN3c106ScalarE");
-Returned add_scalar(Handle, const Scalar&, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops10add_Scalar4callERKNS_6TensorERKN3c106ScalarES8_");
-Returned sub_scalar(Handle, const Scalar&, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops10sub_Scalar4callERKNS_6TensorERKN3c106ScalarES8_");
-Returned mul_scalar(Handle, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops10mul_Scalar4callERKNS_6TensorERKN3c106ScalarE");
-Returned div_scalar(Handle, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops10div_Scalar4callERKNS_6TensorERKN3c106ScalarE");
-Returned pow_scalar(Handle, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops17pow_Tensor_Scalar4callERKNS_6TensorERKN3c106ScalarE");
-Returned addmm(Handle, Handle, Handle, const Scalar&, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops5addmm4callERKNS_6TensorES4_S4_RKN3c106ScalarES8_");
-Returned linear(Handle, Handle, const BorrowedOptional&)
-    LEAN_SYMBOL("_ZN2at4_ops6linear4callERKNS_6TensorES4_RKSt8optionalIS2_E");
-Returned conv2d(Handle, Handle, const BorrowedOptional&, IntArrayRef, IntArrayRef, IntArrayRef,
-                SymInt)
-    LEAN_SYMBOL("_ZN2at4_ops6conv2d4callERKNS_6TensorES4_RKSt8optionalIS2_EN3c108ArrayRefINS9_6Sym"
-                "IntEEESC_SC_SB_");
-
-Returned view(Handle, IntArrayRef) LEAN_SYMBOL("_ZN2at4_ops4view4callERKNS_6TensorE" LEAN_LIST);
-Returned reshape(Handle, IntArrayRef)
-    LEAN_SYMBOL("_ZN2at4_ops7reshape4callERKNS_6TensorE" LEAN_LIST);
-Returned expand(Handle, IntArrayRef, bool)
-    LEAN_SYMBOL("_ZN2at4_ops6expand4callERKNS_6TensorE" LEAN_LIST "b");
-Returned clone(Handle, Format)
-    LEAN_SYMBOL("_ZN2at4_ops5clone4callERKNS_6TensorESt8optionalIN3c1012MemoryFormatEE");
-Returned contiguous(Handle, MemoryFormat)
-    LEAN_SYMBOL("_ZN2at4_ops10contiguous4callERKNS_6TensorEN3c1012MemoryFormatE");
-Returned transpose(Handle, int64_t, int64_t)
-    LEAN_SYMBOL("_ZN2at4_ops13transpose_int4callERKNS_6TensorEll");
-Returned flatten(Handle, int64_t, int64_t)
-    LEAN_SYMBOL("_ZN2at4_ops18flatten_using_ints4callERKNS_6TensorEll");
-Returned permute(Handle, IntArrayRef)
-    LEAN_SYMBOL("_ZN2at4_ops7permute4callERKNS_6TensorEN3c108ArrayRefIlEE");
-Returned unsqueeze(Handle, int64_t) LEAN_SYMBOL("_ZN2at4_ops9unsqueeze4callERKNS_6TensorEl");
-Returned squeeze_dim(Handle, int64_t) LEAN_SYMBOL("_ZN2at4_ops11squeeze_dim4callERKNS_6TensorEl");
-Returned select(Handle, int64_t, SymInt)
-    LEAN_SYMBOL("_ZN2at4_ops10select_int4callERKNS_6TensorElN3c106SymIntE");
-Returned narrow(Handle, int64_t, SymInt, SymInt)
-    LEAN_SYMBOL("_ZN2at4_ops6narrow4callERKNS_6TensorElN3c106SymIntES6_");
-Returned sum(Handle, Type)
-    LEAN_SYMBOL("_ZN2at4_ops3sum4callERKNS_6TensorESt8optionalIN3c1010ScalarTypeEE");
-Returned mean(Handle, Type)
-    LEAN_SYMBOL("_ZN2at4_ops4mean4callERKNS_6TensorESt8optionalIN3c1010ScalarTypeEE");
-Returned sum_dim(Handle, Maybe<IntArrayRef>, bool, Type)
-    LEAN_SYMBOL("_ZN2at4_ops15sum_dim_IntList4callERKNS_6TensorEN3c1016OptionalArrayRefIlEEbSt8opt"
-                "ionalINS5_10ScalarTypeEE");
-Returned mean_dim(Handle, Maybe<IntArrayRef>, bool, Type)
-    LEAN_SYMBOL("_ZN2at4_ops8mean_dim4callERKNS_6TensorEN3c1016OptionalArrayRefIlEEbSt8optionalINS"
-                "5_10ScalarTypeEE");
-Returned amax(Handle, IntArrayRef, bool)
-    LEAN_SYMBOL("_ZN2at4_ops4amax4callERKNS_6TensorEN3c108ArrayRefIlEEb");
-Returned amin(Handle, IntArrayRef, bool)
-    LEAN_SYMBOL("_ZN2at4_ops4amin4callERKNS_6TensorEN3c108ArrayRefIlEEb");
-Returned clamp(Handle, const Maybe<Scalar>&, const Maybe<Scalar>&)
-    LEAN_SYMBOL("_ZN2at4_ops5clamp4callERKNS_6TensorERKSt8optionalIN3c106ScalarEESA_");
-Returned clamp_min(Handle, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops9clamp_min4callERKNS_6TensorERKN3c106ScalarE");
-Returned clamp_max(Handle, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops9clamp_max4callERKNS_6TensorERKN3c106ScalarE");
-Returned softmax(Handle, int64_t, Type)
-    LEAN_SYMBOL("_ZN2at4_ops11softmax_int4callERKNS_6TensorElSt8optionalIN3c1010ScalarTypeEE");
-Returned to_dtype(Handle, ScalarType, bool, bool, Format)
-    LEAN_SYMBOL("_ZN2at4_ops8to_dtype4callERKNS_6TensorEN3c1010ScalarTypeEbbSt8optionalINS5_12Mem"
-                "oryFormatEE");
-Returned to_device(Handle, Device, ScalarType, bool, bool, Format)
-    LEAN_SYMBOL("_ZN2at4_ops9to_device4callERKNS_6TensorEN3c106DeviceENS5_10ScalarTypeEbbSt8opti"
-                "onalINS5_12MemoryFormatEE");
-Returned to_options(Handle, Type, Shape, Place, Pin, bool, bool, Format) LEAN_SYMBOL(
-    "_ZN2at4_ops15to_dtype_layout4callERKNS_6TensorE" LEAN_OPTIONS "bbS5_INS6_12MemoryFormatEE");
-Returned to_other(Handle, Handle, bool, bool, Format)
-    LEAN_SYMBOL("_ZN2at4_ops8to_other4callERKNS_6TensorES4_bbSt8optionalIN3c1012MemoryFormatEE");
-
-// In place: the reference that they return is to their first argument.
-void* zero_(Handle) LEAN_SYMBOL("_ZN2at4_ops5zero_4callERNS_6TensorE");
-void* fill_(Handle, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops12fill__Scalar4callERNS_6TensorERKN3c106ScalarE");
-void* copy_(Handle, Handle, bool) LEAN_SYMBOL("_ZN2at4_ops5copy_4callERNS_6TensorERKS2_b");
-void* add_(Handle, Handle, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops11add__Tensor4callERNS_6TensorERKS2_RKN3c106ScalarE");
-void* mul_(Handle, Handle) LEAN_SYMBOL("_ZN2at4_ops11mul__Tensor4callERNS_6TensorERKS2_");
-void* add_scalar_(Handle, const Scalar&, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops11add__Scalar4callERNS_6TensorERKN3c106ScalarES7_");
-void* mul_scalar_(Handle, const Scalar&)
-    LEAN_SYMBOL("_ZN2at4_ops11mul__Scalar4callERNS_6TensorERKN3c106ScalarE");
-}  // namespace op
 
 // data_ptr<T>() and item<T>() exist for exactly the types that libtorch instantiates them for.
 template <class T>
@@ -205,12 +34,6 @@ LEAN_ELEMENT(c10::BFloat16, BFloat16, "N3c108BFloat16E")
 #endif
 #undef LEAN_ELEMENT
 
-// Dimensions by name are not ours to offer, but before torch 2.13 they make `x.sum({0, 1})` ambiguous
-// (a null pointer and a length), so such a call is left to the real headers.
-class Dimname {
-  Dimname();
-};
-
 // What Tensor::type() returns; like the real one it is no ScalarType, so AT_DISPATCH refuses it.
 class DeprecatedTypeProperties {
  public:
@@ -223,19 +46,11 @@ class DeprecatedTypeProperties {
   bool cuda_;
 };
 
-// What ATen functions take for a `const std::optional<Scalar>&` parameter: any number will do.
-struct OptionalScalar {
-  OptionalScalar() = default;
-  template <class T, class = decltype(Scalar(*static_cast<const T*>(nullptr)))>
-  OptionalScalar(const T& v) : value(Scalar(v)) {}
-#ifdef LEAN_OPTIONAL
-  OptionalScalar(std::nullopt_t) {}
-  OptionalScalar(const std::optional<Scalar>& v) {
-    if (v) value = Maybe<Scalar>(*v);
-  }
-#endif
-  Maybe<Scalar> value;
-};
+inline int64_t maybe_wrap_dim(int64_t d, int64_t n, bool wrap_scalar = true) {
+  if (d >= 0 && d < n) return d;
+  if (d < 0 && d >= -n) return d + n;
+  return wrap_dim_slow(d, n, wrap_scalar);
+}
 
 class Tensor {
  public:
@@ -267,6 +82,42 @@ class Tensor {
     result.handle_ = place.memory;
     return result;
   }
+  // Takes over a handle.
+  static Tensor owning(Handle handle) {
+    Tensor result;
+    result.handle_ = handle;
+    return result;
+  }
+  // Takes over one reference to a TensorImpl.
+  static Tensor holding(void* impl) {
+    Tensor result;
+    *reinterpret_cast<void**>(result.handle()) = impl;
+    return result;
+  }
+#ifdef LEAN_TUPLE
+  template <size_t N, class... P, class... A>
+  static auto tuple_from(ReturnedTuple<N> (*f)(P...), const A&... args) {
+    alignas(void*) char memory[sizeof(ReturnedTuple<N>)];
+    ::new (static_cast<void*>(memory)) ReturnedTuple<N>(f(args...));
+    return holding_all(reinterpret_cast<ReturnedTuple<N>*>(memory)->impls,
+                    std::make_index_sequence<N>());
+  }
+  template <size_t... I>
+  static auto holding_all(void* const* impls, std::index_sequence<I...>) {
+    return std::make_tuple(holding(impls[sizeof...(I) - 1 - I])...);
+  }
+#endif
+#ifdef LEAN_VECTOR
+  template <class F, class... A>
+  static std::vector<Tensor> vector_from(F f, const A&... args) {
+    alignas(void*) char memory[sizeof(ReturnedVector)];
+    auto& returned = *::new (static_cast<void*>(memory)) ReturnedVector(f(args...));
+    std::vector<Tensor> result;
+    for (void** impl = returned.begin; impl != returned.end; impl++) result.push_back(holding(*impl));
+    ::operator delete(returned.begin);
+    return result;
+  }
+#endif
   // libtorch's at::Tensor; an undefined one is made when first asked for.
   Handle handle() const {
     if (!handle_) aoti_torch_new_uninitialized_tensor(&handle_);
@@ -306,7 +157,13 @@ class Tensor {
     return get<int32_t>(aoti_torch_get_device_type) == static_cast<int32_t>(DeviceType::CUDA);
   }
   bool is_cpu() const { return get<int32_t>(aoti_torch_get_device_type) == 0; }
-  bool is_contiguous() const { return get<bool>(aoti_torch_is_contiguous); }
+  bool is_contiguous(MemoryFormat f = MemoryFormat::Contiguous) const {
+    switch (f) {
+      case MemoryFormat::ChannelsLast: return is_dense_in({1, 3, 2, 0});
+      case MemoryFormat::ChannelsLast3d: return is_dense_in({1, 4, 3, 2, 0});
+      default: return get<bool>(aoti_torch_is_contiguous);
+    }
+  }
   bool is_floating_point() const {
     switch (scalar_type()) {
       case ScalarType::Half: case ScalarType::Float: case ScalarType::Double:
@@ -345,6 +202,11 @@ class Tensor {
     return static_cast<const T*>(data);
   }
   template <class T>
+  [[deprecated("data<T>() is data_ptr<T>()")]] typename Element<T>::type* data() const {
+    return data_ptr<T>();
+  }
+  Scalar item() const { return op::item(handle()); }
+  template <class T>
   typename Element<T>::type item() const {
     return typed_item(handle(), static_cast<const T*>(nullptr));
   }
@@ -353,31 +215,6 @@ class Tensor {
     if (f == MemoryFormat::Contiguous && is_contiguous()) return *this;
     return from(op::contiguous, handle(), f);
   }
-  Tensor clone(op::Format f = {}) const { return from(op::clone, handle(), f); }
-  Tensor detach() const { return from(op::detach, handle()); }
-  Tensor view(IntArrayRef s) const { return from(op::view, handle(), s); }
-  Tensor reshape(IntArrayRef s) const { return from(op::reshape, handle(), s); }
-  Tensor expand(IntArrayRef s, bool implicit = false) const {
-    return from(op::expand, handle(), s, implicit);
-  }
-  Tensor flatten(int64_t start = 0, int64_t end = -1) const {
-    return from(op::flatten, handle(), start, end);
-  }
-  Tensor t() const { return from(op::t, handle()); }
-  Tensor transpose(int64_t a, int64_t b) const { return from(op::transpose, handle(), a, b); }
-  Tensor permute(IntArrayRef dims) const { return from(op::permute, handle(), dims); }
-  Tensor unsqueeze(int64_t d) const { return from(op::unsqueeze, handle(), d); }
-  Tensor squeeze() const { return from(op::squeeze, handle()); }
-  Tensor squeeze(int64_t d) const { return from(op::squeeze_dim, handle(), d); }
-  Tensor select(int64_t d, int64_t i) const {
-    return from([](Handle h, int64_t x, int64_t y) { return op::select(h, x, y); }, handle(), d, i);
-  }
-  Tensor narrow(int64_t d, int64_t start, int64_t n) const {
-    return from([](Handle h, int64_t x, int64_t y, int64_t z) { return op::narrow(h, x, y, z); },
-                handle(), d, start, n);
-  }
-  Tensor operator[](int64_t i) const { return select(0, i); }
-
   Tensor to(ScalarType t, bool async = false, bool copy = false, op::Format f = {}) const {
     return from(op::to_dtype, handle(), t, async, copy, f);
   }
@@ -396,116 +233,193 @@ class Tensor {
   Tensor cpu() const { return to(options().device(DeviceType::CPU)); }
   Tensor cuda() const { return to(options().device(DeviceType::CUDA)); }
 
-  Tensor sum(op::Type t = {}) const { return from(op::sum, handle(), t); }
-  Tensor sum(IntArrayRef dims, bool keep = false, op::Type t = {}) const {
-    return from(op::sum_dim, handle(), Maybe<IntArrayRef>(dims), keep, t);
+#ifdef LEAN_ACCESSOR
+  template <class T, size_t N>
+  TensorAccessor<T, N> accessor() const& {
+    check_dims<N>();
+    return TensorAccessor<T, N>(data_of<T>(), sizes().data(), strides().data());
   }
-  Tensor sum(ArrayRef<Dimname> dims, bool keep = false, op::Type t = {}) const = delete;
-  Tensor mean(op::Type t = {}) const { return from(op::mean, handle(), t); }
-  Tensor mean(IntArrayRef dims, bool keep = false, op::Type t = {}) const {
-    return from(op::mean_dim, handle(), Maybe<IntArrayRef>(dims), keep, t);
+  template <class T, size_t N>
+  TensorAccessor<T, N> accessor() && = delete;
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits, class index_t = int64_t>
+  GenericPackedTensorAccessor<T, N, P, index_t> generic_packed_accessor() const& {
+    check_dims<N>();
+    return GenericPackedTensorAccessor<T, N, P, index_t>(data_of<T>(), sizes().data(),
+                                                         strides().data());
   }
-  Tensor mean(ArrayRef<Dimname> dims, bool keep = false, op::Type t = {}) const = delete;
-  Tensor max() const { return from(op::max, handle()); }
-  Tensor min() const { return from(op::min, handle()); }
-  Tensor amax(IntArrayRef dims = {}, bool keep = false) const {
-    return from(op::amax, handle(), dims, keep);
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits, class index_t = int64_t>
+  GenericPackedTensorAccessor<T, N, P, index_t> generic_packed_accessor() && = delete;
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits, class index_t = int64_t>
+  [[deprecated]] GenericPackedTensorAccessor<T, N, P, index_t> packed_accessor() const& {
+    return generic_packed_accessor<T, N, P, index_t>();
   }
-  Tensor amin(IntArrayRef dims = {}, bool keep = false) const {
-    return from(op::amin, handle(), dims, keep);
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits, class index_t = int64_t>
+  [[deprecated]] GenericPackedTensorAccessor<T, N, P, index_t> packed_accessor() && = delete;
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits>
+  PackedTensorAccessor32<T, N, P> packed_accessor32() const& {
+    TORCH_CHECK(numel() <= 0x7fffffff,
+                "numel needs to be smaller than int32_t max; otherwise, please use "
+                "packed_accessor64");
+    return generic_packed_accessor<T, N, P, int32_t>();
   }
-  Tensor clamp(const OptionalScalar& low, const OptionalScalar& high = {}) const {
-    return from(op::clamp, handle(), low.value, high.value);
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits>
+  PackedTensorAccessor32<T, N, P> packed_accessor32() && = delete;
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits>
+  PackedTensorAccessor64<T, N, P> packed_accessor64() const& {
+    return generic_packed_accessor<T, N, P, int64_t>();
   }
-  Tensor clamp_min(const Scalar& low) const { return from(op::clamp_min, handle(), low); }
-  Tensor clamp_max(const Scalar& high) const { return from(op::clamp_max, handle(), high); }
-  Tensor softmax(int64_t d, op::Type t = {}) const { return from(op::softmax, handle(), d, t); }
-  Tensor exp() const { return from(op::exp, handle()); }
-  Tensor log() const { return from(op::log, handle()); }
-  Tensor sqrt() const { return from(op::sqrt, handle()); }
-  Tensor rsqrt() const { return from(op::rsqrt, handle()); }
-  Tensor abs() const { return from(op::abs, handle()); }
-  Tensor neg() const { return from(op::neg, handle()); }
-  Tensor sigmoid() const { return from(op::sigmoid, handle()); }
-  Tensor tanh() const { return from(op::tanh, handle()); }
-  Tensor relu() const { return from(op::relu, handle()); }
-  Tensor matmul(const Tensor& o) const { return from(op::matmul, handle(), o.handle()); }
-  Tensor mm(const Tensor& o) const { return from(op::mm, handle(), o.handle()); }
-  Tensor bmm(const Tensor& o) const { return from(op::bmm, handle(), o.handle()); }
-  Tensor mv(const Tensor& o) const { return from(op::mv, handle(), o.handle()); }
-  Tensor dot(const Tensor& o) const { return from(op::dot, handle(), o.handle()); }
-  Tensor mul(const Tensor& o) const { return from(op::mul, handle(), o.handle()); }
-  Tensor div(const Tensor& o) const { return from(op::div, handle(), o.handle()); }
-  Tensor add(const Tensor& o, const Scalar& alpha = 1) const {
-    return from(op::add, handle(), o.handle(), alpha);
-  }
-  Tensor sub(const Tensor& o, const Scalar& alpha = 1) const {
-    return from(op::sub, handle(), o.handle(), alpha);
-  }
-  Tensor mul(const Scalar& s) const { return from(op::mul_scalar, handle(), s); }
-  Tensor div(const Scalar& s) const { return from(op::div_scalar, handle(), s); }
-  Tensor pow(const Scalar& s) const { return from(op::pow_scalar, handle(), s); }
-  Tensor add(const Scalar& s, const Scalar& alpha = 1) const {
-    return from(op::add_scalar, handle(), s, alpha);
-  }
-  Tensor sub(const Scalar& s, const Scalar& alpha = 1) const {
-    return from(op::sub_scalar, handle(), s, alpha);
-  }
+  template <class T, size_t N, template <class> class P = DefaultPtrTraits>
+  PackedTensorAccessor64<T, N, P> packed_accessor64() && = delete;
+#endif
 
-  Tensor& zero_() const { return op::zero_(handle()), self(); }
-  Tensor& fill_(const Scalar& s) const { return op::fill_(handle(), s), self(); }
-  Tensor& copy_(const Tensor& o, bool async = false) const {
-    return op::copy_(handle(), o.handle(), async), self();
-  }
-  Tensor& add_(const Tensor& o, const Scalar& alpha = 1) const {
-    return op::add_(handle(), o.handle(), alpha), self();
-  }
-  Tensor& add_(const Scalar& s, const Scalar& alpha = 1) const {
-    return op::add_scalar_(handle(), s, alpha), self();
-  }
-  Tensor& mul_(const Tensor& o) const { return op::mul_(handle(), o.handle()), self(); }
-  Tensor& mul_(const Scalar& s) const { return op::mul_scalar_(handle(), s), self(); }
+  Tensor operator[](int64_t i) const { return from(op::select, handle(), int64_t{0}, i); }
+  Tensor operator-() const { return from(op::neg, handle()); }
+  Tensor operator~() const { return from(op::bitwise_not, handle()); }
+  Tensor& operator+=(const Tensor& o) { return op::add_(handle(), o.handle(), 1), *this; }
+  Tensor& operator+=(const Scalar& s) { return op::add_(handle(), s, 1), *this; }
+  Tensor& operator-=(const Tensor& o) { return op::sub_(handle(), o.handle(), 1), *this; }
+  Tensor& operator-=(const Scalar& s) { return op::sub_(handle(), s, 1), *this; }
+  Tensor& operator*=(const Tensor& o) { return op::mul_(handle(), o.handle()), *this; }
+  Tensor& operator*=(const Scalar& s) { return op::mul_(handle(), s), *this; }
+  Tensor& operator/=(const Tensor& o) { return op::div_(handle(), o.handle()), *this; }
+  Tensor& operator/=(const Scalar& s) { return op::div_(handle(), s), *this; }
+  Tensor& operator&=(const Tensor& o) { return op::bitwise_and_(handle(), o.handle()), *this; }
+  Tensor& operator|=(const Tensor& o) { return op::bitwise_or_(handle(), o.handle()), *this; }
+  Tensor& operator^=(const Tensor& o) { return op::bitwise_xor_(handle(), o.handle()), *this; }
 
-  friend Tensor operator+(const Tensor& a, const Tensor& b) { return a.add(b); }
-  friend Tensor operator-(const Tensor& a, const Tensor& b) { return a.sub(b); }
-  friend Tensor operator*(const Tensor& a, const Tensor& b) { return a.mul(b); }
-  friend Tensor operator/(const Tensor& a, const Tensor& b) { return a.div(b); }
-  friend Tensor operator+(const Tensor& a, const Scalar& b) { return a.add(b); }
-  friend Tensor operator-(const Tensor& a, const Scalar& b) { return a.sub(b); }
-  friend Tensor operator*(const Tensor& a, const Scalar& b) { return a.mul(b); }
-  friend Tensor operator/(const Tensor& a, const Scalar& b) { return a.div(b); }
-  friend Tensor operator+(const Scalar& a, const Tensor& b) { return b.add(a); }
-  friend Tensor operator*(const Scalar& a, const Tensor& b) { return b.mul(a); }
-  Tensor operator-() const { return neg(); }
-  Tensor& operator+=(const Tensor& o) { return add_(o); }
-  Tensor& operator+=(const Scalar& s) { return add_(s); }
-  Tensor& operator*=(const Tensor& o) { return mul_(o); }
-  Tensor& operator*=(const Scalar& s) { return mul_(s); }
+#ifdef LEAN_METHODS
+  LEAN_METHODS
+#endif
 
   // The TensorImpl's address: the identity that copies of a tensor share.
   const void* impl() const { return *reinterpret_cast<void* const*>(handle()); }
 
  private:
+#ifdef LEAN_ACCESSOR
+  template <size_t N>
+  void check_dims() const {
+    static_assert(N > 0, "accessor is used for indexing tensor, for scalars use *data_ptr<T>()");
+    TORCH_CHECK(dim() == N, "TensorAccessor expected ", N, " dims but tensor has ", dim());
+  }
+  template <class T>
+  T* data_of() const {
+    if constexpr (SameType<T, const T>::value)
+      return const_data_ptr<typename Unqualified<T>::type>();
+    else
+      return mutable_data_ptr<T>();
+  }
+#endif
   template <class T>
   T get(int32_t (*read)(Handle, T*)) const {
     T value{};
     read(handle(), &value);
     return value;
   }
-  int64_t wrap(int64_t d) const {
-    const int64_t n = dim();
-    if (d >= 0 && d < n) return d;
-    if (d < 0 && d >= -n) return d + n;
-    return wrap_dim_slow(d, n, false);
+  int64_t wrap(int64_t d) const { return maybe_wrap_dim(d, dim(), false); }
+  // The dimensions from the one that is next to itself in memory outwards.
+  bool is_dense_in(const std::initializer_list<int64_t>& order) const {
+    if (dim() != static_cast<int64_t>(order.size())) return false;
+    int64_t expected = 1;
+    for (int64_t d : order) {
+      if (size(d) == 1) continue;
+      if (stride(d) != expected) return false;
+      expected *= size(d);
+    }
+    return true;
   }
   Tensor& self() const { return const_cast<Tensor&>(*this); }
   mutable Handle handle_ = nullptr;
 };
 
+inline OptionalTensor::OptionalTensor(const Tensor& t) : borrowed_{t.impl(), true} {}
+#ifdef LEAN_OPTIONAL
+inline OptionalTensor::OptionalTensor(const std::optional<Tensor>& t) {
+  if (t) borrowed_ = {t->impl(), true};
+}
+#endif
+// A list of tensors as libtorch has one, for the length of a call.
+class BorrowedList {
+ public:
+  explicit BorrowedList(TensorList list) : impls_(new const void*[list.size()]), size_(list.size()) {
+    for (size_t i = 0; i < size_; i++) impls_[i] = list[i].impl();
+  }
+  BorrowedList(const BorrowedList&) = delete;
+  ~BorrowedList() { delete[] impls_; }
+  BorrowedTensors tensors() const { return {impls_, size_}; }
+  BorrowedEither either() const { return {tensors()}; }
+
+ private:
+  const void** impls_;
+  size_t size_;
+};
+
+#define LEAN_OPERATOR(LEAN_SIGN, name, reversed)                                                     \
+  inline Tensor operator LEAN_SIGN(const Tensor& a, const Tensor& b) {                               \
+    return Tensor::from(op::name, a.handle(), b.handle());                                      \
+  }                                                                                             \
+  inline Tensor operator LEAN_SIGN(const Tensor& a, const Scalar& b) {                               \
+    return Tensor::from(op::name##_scalar, a.handle(), b);                                      \
+  }                                                                                             \
+  inline Tensor operator LEAN_SIGN(const Scalar& a, const Tensor& b) { reversed }
+#define LEAN_SWAPPED(name) return Tensor::from(op::name##_scalar, b.handle(), a);
+#define LEAN_FILLED(name)     \
+  Tensor filled = like(b, a); \
+  op::name(filled.handle(), b.handle()); \
+  return filled;
+inline Tensor like(const Tensor& t, const Scalar& value) {
+  Tensor filled = Tensor::from(op::empty_like, t.handle(), op::Type(), op::Shape(), op::Place(),
+                               op::Pin(), op::Format(MemoryFormat::Preserve));
+  op::fill_(filled.handle(), value);
+  return filled;
+}
+LEAN_OPERATOR(*, mul, LEAN_SWAPPED(mul))
+LEAN_OPERATOR(/, div, LEAN_FILLED(div_))
+LEAN_OPERATOR(%, remainder, LEAN_FILLED(remainder_))
+LEAN_OPERATOR(&, bitwise_and, LEAN_SWAPPED(bitwise_and))
+LEAN_OPERATOR(|, bitwise_or, LEAN_SWAPPED(bitwise_or))
+LEAN_OPERATOR(^, bitwise_xor, LEAN_SWAPPED(bitwise_xor))
+LEAN_OPERATOR(<, lt, LEAN_SWAPPED(gt))
+LEAN_OPERATOR(<=, le, LEAN_SWAPPED(ge))
+LEAN_OPERATOR(>, gt, LEAN_SWAPPED(lt))
+LEAN_OPERATOR(>=, ge, LEAN_SWAPPED(le))
+LEAN_OPERATOR(==, eq, LEAN_SWAPPED(eq))
+LEAN_OPERATOR(!=, ne, LEAN_SWAPPED(ne))
+#undef LEAN_OPERATOR
+#undef LEAN_SWAPPED
+#undef LEAN_FILLED
+inline Tensor operator+(const Tensor& a, const Tensor& b) {
+  return Tensor::from(op::add, a.handle(), b.handle(), Scalar(1));
+}
+inline Tensor operator+(const Tensor& a, const Scalar& b) {
+  return Tensor::from(op::add_scalar, a.handle(), b, Scalar(1));
+}
+inline Tensor operator+(const Scalar& a, const Tensor& b) { return b + a; }
+inline Tensor operator-(const Tensor& a, const Tensor& b) {
+  return Tensor::from(op::sub, a.handle(), b.handle(), Scalar(1));
+}
+inline Tensor operator-(const Tensor& a, const Scalar& b) {
+  return Tensor::from(op::sub_scalar, a.handle(), b, Scalar(1));
+}
+inline Tensor operator-(const Scalar& a, const Tensor& b) {
+  Tensor filled = like(b, a);
+  op::sub_(filled.handle(), b.handle(), 1);
+  return filled;
+}
+
 // In this namespace so that an unqualified `device_of(x)` finds it, as it does beside at::Tensor.
 inline Maybe<Device> device_of(const Tensor& t) {
   return t.defined() ? Maybe<Device>(t.device()) : Maybe<Device>();
 }
+
+// By these names, too, where argument-dependent lookup finds them.
+void print_default(Handle, int64_t line_size) LEAN_SYMBOL("_ZN2at5printERKNS_6TensorEl");
+inline void print(const Tensor& t, int64_t line_size = 80) {
+  print_default(t.handle(), line_size);
+}
+inline int64_t numel(const Tensor& t) { return t.numel(); }
+inline int64_t size(const Tensor& t, int64_t d) { return t.size(d); }
+inline int64_t stride(const Tensor& t, int64_t d) { return t.stride(d); }
+inline bool is_floating_point(const Tensor& t) { return t.is_floating_point(); }
 
 inline Tensor finish(Tensor t, const TensorOptions& o) {
   if (o.requires_grad()) torch_set_requires_grad(t.handle(), true);
@@ -521,9 +435,19 @@ inline op::Format format_of(const TensorOptions& o, const op::Format& f) {
 
 }  // namespace lean
 
+namespace c10 {
+using lean::maybe_wrap_dim;
+}
 namespace at {
 using lean::device_of;
+using lean::is_floating_point;
+using lean::numel;
+using lean::print;
+using lean::size;
+using lean::stride;
+using lean::OptionalIntArrayRef;
 using lean::Tensor;
+using lean::TensorList;
 
 inline Tensor empty(IntArrayRef s, const TensorOptions& o = {}, lean::op::Format f = {}) {
   return lean::finish(Tensor::from(lean::op::empty, s, LEAN_SPREAD(o), lean::format_of(o, f)), o);
@@ -543,13 +467,14 @@ LEAN_FACTORY(randn)
 inline Tensor full(IntArrayRef s, const Scalar& v, const TensorOptions& o = {}) {
   return lean::finish(Tensor::from(lean::op::full, s, v, LEAN_SPREAD(o)), o);
 }
-inline Tensor arange(const Scalar& end, const TensorOptions& o = {}) {
-  return lean::finish(Tensor::from(lean::op::arange, end, LEAN_SPREAD(o)), o);
-}
+}  // namespace at
+
+namespace lean {
+// Beside Tensor, so that an unqualified call finds them as it finds the real ones.
 #define LEAN_LIKE(name)                                                                          \
-  inline Tensor name(const Tensor& x, const TensorOptions& o = {}, lean::op::Format f = {}) {    \
-    return lean::finish(                                                                         \
-        Tensor::from(lean::op::name, x.handle(), LEAN_SPREAD(o), lean::format_of(o, f)), o);     \
+  inline Tensor name(const Tensor& x, const TensorOptions& o = {}, op::Format f = {}) {    \
+    return finish(                                                                         \
+        Tensor::from(op::name, x.handle(), LEAN_SPREAD(o), format_of(o, f)), o);     \
   }
 LEAN_LIKE(empty_like)
 LEAN_LIKE(zeros_like)
@@ -558,89 +483,30 @@ LEAN_LIKE(rand_like)
 LEAN_LIKE(randn_like)
 #undef LEAN_LIKE
 inline Tensor full_like(const Tensor& x, const Scalar& v, const TensorOptions& o = {},
-                        lean::op::Format f = {}) {
-  return lean::finish(
-      Tensor::from(lean::op::full_like, x.handle(), v, LEAN_SPREAD(o), lean::format_of(o, f)), o);
+                        op::Format f = {}) {
+  return finish(
+      Tensor::from(op::full_like, x.handle(), v, LEAN_SPREAD(o), format_of(o, f)), o);
 }
-
-#define LEAN_UNARY(name) \
-  inline Tensor name(const Tensor& x) { return x.name(); }
-LEAN_UNARY(sigmoid)
-LEAN_UNARY(tanh)
-LEAN_UNARY(relu)
-LEAN_UNARY(exp)
-LEAN_UNARY(log)
-LEAN_UNARY(sqrt)
-LEAN_UNARY(rsqrt)
-LEAN_UNARY(abs)
-LEAN_UNARY(neg)
-LEAN_UNARY(clone)
-LEAN_UNARY(sum)
-LEAN_UNARY(mean)
-LEAN_UNARY(max)
-LEAN_UNARY(min)
-LEAN_UNARY(squeeze)
-#undef LEAN_UNARY
-#define LEAN_BINARY(name) \
-  inline Tensor name(const Tensor& a, const Tensor& b) { return a.name(b); }
-LEAN_BINARY(matmul)
-LEAN_BINARY(mm)
-LEAN_BINARY(bmm)
-LEAN_BINARY(mv)
-LEAN_BINARY(dot)
-LEAN_BINARY(mul)
-LEAN_BINARY(div)
-#undef LEAN_BINARY
-inline Tensor add(const Tensor& a, const Tensor& b, const Scalar& alpha = 1) {
-  return a.add(b, alpha);
-}
-inline Tensor sub(const Tensor& a, const Tensor& b, const Scalar& alpha = 1) {
-  return a.sub(b, alpha);
-}
-inline Tensor reshape(const Tensor& x, IntArrayRef s) { return x.reshape(s); }
-inline Tensor transpose(const Tensor& x, int64_t a, int64_t b) { return x.transpose(a, b); }
-using lean::Scalar;
-inline Tensor clamp(const Tensor& x, const lean::OptionalScalar& low,
-                    const lean::OptionalScalar& high = {}) {
-  return x.clamp(low, high);
-}
-inline Tensor clamp_min(const Tensor& x, const Scalar& low) { return x.clamp_min(low); }
-inline Tensor clamp_max(const Tensor& x, const Scalar& high) { return x.clamp_max(high); }
-inline Tensor softmax(const Tensor& x, int64_t d, lean::op::Type t = {}) { return x.softmax(d, t); }
-inline Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, const Scalar& beta = 1,
-                    const Scalar& alpha = 1) {
-  return Tensor::from(lean::op::addmm, c.handle(), a.handle(), b.handle(), beta, alpha);
-}
-}  // namespace at
-
-namespace lean {
-// What ATen functions take for a `const std::optional<Tensor>&` parameter.
-class OptionalTensor {
- public:
-  OptionalTensor() = default;
-  OptionalTensor(const Tensor& t) : tensor_(t), present_(true) {}
-#ifdef LEAN_OPTIONAL
-  OptionalTensor(std::nullopt_t) {}
-  OptionalTensor(const std::optional<Tensor>& t) : present_(t.has_value()) {
-    if (t) tensor_ = *t;
-  }
-#endif
-  BorrowedOptional borrow() const { return {present_ ? tensor_.impl() : nullptr, present_}; }
-
- private:
-  Tensor tensor_;
-  bool present_ = false;
-};
 }  // namespace lean
-
 namespace at {
-inline Tensor linear(const Tensor& x, const Tensor& w, const lean::OptionalTensor& b = {}) {
-  return Tensor::from(lean::op::linear, x.handle(), w.handle(), b.borrow());
-}
-inline Tensor conv2d(const Tensor& x, const Tensor& w, const lean::OptionalTensor& b = {},
-                     IntArrayRef stride = 1, IntArrayRef padding = 0, IntArrayRef dilation = 1,
-                     int64_t groups = 1) {
-  return Tensor::from(lean::op::conv2d, x.handle(), w.handle(), b.borrow(), stride, padding,
-                      dilation, groups);
-}
+using lean::empty_like;
+using lean::full_like;
+using lean::ones_like;
+using lean::rand_like;
+using lean::randn_like;
+using lean::zeros_like;
 }  // namespace at
+
+#ifdef LEAN_DEFINITIONS
+LEAN_DEFINITIONS
+#endif
+
+#if defined(LEAN_IOSTREAM) || defined(LEAN_SSTREAM)
+#include <lean/print.h>
+#endif
+#ifdef LEAN_GUARDS
+#include <lean/guards.h>
+#endif
+#ifdef LEAN_BLOBS
+#include <lean/blobs.h>
+#endif

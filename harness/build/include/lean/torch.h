@@ -15,3 +15,6 @@ constexpr auto kUInt8 = at::kByte, kInt8 = at::kChar, kInt16 = at::kShort, kInt3
                kFloat64 = at::kDouble, kU8 = kUInt8, kI8 = kInt8, kI16 = kInt16, kI32 = kInt32,
                kI64 = kInt64, kF16 = kFloat16, kF32 = kFloat32, kF64 = kFloat64;
 }  // namespace torch
+#ifdef LEAN_LIBRARY
+#include <lean/library.h>
+#endif
