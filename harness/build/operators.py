@@ -379,7 +379,8 @@ def _symbol(entry: str, torch_include: Path) -> str:
         start = library.find(prefix)
         if start < 0:
             return ""
-        return library[start : library.find(b"\0", start)].decode()
+        # A library with all its symbols also has those of parts of functions: NAME.cold.
+        return library[start : library.find(b"\0", start)].partition(b".")[0].decode()
 
 
 def _listed(parameters: Sequence[tuple[str, str, str]], defaults: bool) -> str:
