@@ -112,13 +112,15 @@ FUNCTIONS = "functions= of load_inline"
 
 
 def _may_be_global(name: str, arguments: Mapping[str, Any]) -> bool:
-    """Might the real headers have this name outside of any namespace, or the sources bring it?"""
+    """Might the real headers have a function of this name outside of any namespace, or the sources
+    bring it? As a parameter's name, which headers do not hand on, a short one is everywhere."""
     code = without_comments(with_own_headers(arguments["cpp_sources"], arguments))
     if re.search(r"\busing\b|##", code):
         return True
     system = Path("/usr/include")
     headers = [*system.glob("*.h"), *system.glob("*/bits/*.h"), *system.glob("bits/*.h")]
-    return any(re.search(rf"\b{name}\b", header.read_text(errors="replace")) for header in headers)
+    function = re.compile(rf"(?<![*.>])\b{name}\s*\(")
+    return any(function.search(header.read_text(errors="replace")) for header in headers)
 
 
 def _unknown_to_all(name: str, error: str, arguments: Mapping[str, Any]) -> bool:
