@@ -47,13 +47,13 @@ def prepare() -> str:
         spare = Path(tempfile.gettempdir()) / f"kernel-bench-{os.getuid()}"
         # What lies there is executed, so it must be this user's and nobody else's to write to.
         spare.mkdir(mode=0o700, exist_ok=True)
-        found = spare.lstat()
-        foreign = spare.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o022
-        problem = "it belongs to another user" if foreign else _why_unwritable(spare)
+        status = spare.lstat()
+        foreign = spare.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o022
+        obstacle = "it belongs to another user" if foreign else _why_unwritable(spare)
     except OSError as error:
         raise HarnessError(f"{complaint}, and no temporary folder can: {remedy}.") from error
-    if problem:
-        raise HarnessError(f"{complaint}, nor can {spare} ({problem}): {remedy}.")
+    if obstacle:
+        raise HarnessError(f"{complaint}, nor can {spare} ({obstacle}): {remedy}.")
     os.environ[_VARIABLE] = str(spare)
     return f"{complaint}: {spare} serves instead. {remedy}, and builds are kept there."
 

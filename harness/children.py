@@ -34,15 +34,15 @@ _starting = threading.Lock()
 class ChildFailed(Exception):
     """A request that got no good answer: the status it means, and why in one sentence."""
 
-    def __init__(self, status: Status, reason: str, alive: bool, lost: bool = False):
+    def __init__(self, status: Status, reason: str, alive: bool, server_died: bool = False):
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.alive = alive
         """Can the same child take another request?"""
-        self.lost = lost
-        """It went down with the server that all children are forked from, through no fault of
-        its own that is known: worth another try."""
+        self.server_died = server_died
+        """The server that all children are forked from died, and the child with it, through no
+        fault of its own that is known: worth another try."""
 
 
 class Child:
@@ -132,10 +132,10 @@ class Child:
         patience_s = 1.0 if code == 255 else 0.0
         if not _runs(self._server, patience_s):
             reason = f"the server of all processes died during {request!r}"
-            return ChildFailed(Status.CRASHED, reason, alive=False, lost=True)
+            return ChildFailed(Status.CRASHED, reason, alive=False, server_died=True)
         if code is not None and code < 0:
-            known = {number.value: number.name for number in signal.Signals}
-            how = f"died of {known.get(-code, f'signal {-code}')}"
+            names = {number.value: number.name for number in signal.Signals}
+            how = f"died of {names.get(-code, f'signal {-code}')}"
         else:
             how = f"exited with code {code}"
         reason = f"the process {how} during {request!r}"

@@ -86,22 +86,24 @@ class Judge:
 
     def _compare(self, trial: int, kernel: str) -> Comparison:
         assert self._oracle is not None
-        known = self._oracle.trials[trial]
+        expected = self._oracle.trials[trial]
         try:
             output = self._exchange.take_output(kernel, self._device)
         except NotPlain as error:
             return Comparison(Status.WRONG_STRUCTURE, str(error))
         try:
-            if _changed(known.inputs, output.inputs):
-                return Comparison(Status.INPUT_MUTATED, f"{known.name} inputs changed in the call")
+            if _changed(expected.inputs, output.inputs):
+                return Comparison(
+                    Status.INPUT_MUTATED, f"{expected.name} inputs changed in the call"
+                )
             if output.devices != {self._device.type}:
                 places = ", ".join(sorted(output.devices))
                 reason = f"the output lies on {places}, not {self._device.type}"
                 return Comparison(Status.WRONG_STRUCTURE, reason)
-            comparison = compare(output.value, known.eager, known.truth)
+            comparison = compare(output.value, expected.eager, expected.truth)
         except Exception as error:
             raise failure(error, Status.UNGRADABLE) from error
-        return ruling.of_trial(comparison, known.name, known.finite)
+        return ruling.of_trial(comparison, expected.name, expected.finite)
 
     def start_baseline(self, name: str, timer: str, warm_up_s: float) -> float:
         """Make a baseline ready on the case's own inputs; return about how long a call takes.

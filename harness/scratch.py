@@ -54,14 +54,14 @@ def _make(place: Path) -> Path:
     lock = FileLock(lock_file)
     with contextlib.suppress(NotImplementedError, OSError):  # a file system without locks
         lock.acquire()
-    made = Path(lock_file).with_suffix("")
-    made.mkdir(mode=0o700)
-    Finalize(None, _remove, (made, lock), exitpriority=_LAST)
-    return made
+    path = Path(lock_file).with_suffix("")
+    path.mkdir(mode=0o700)
+    Finalize(None, _remove, (path, lock), exitpriority=_LAST)
+    return path
 
 
-def _remove(made: Path, lock: FileLock) -> None:
-    shutil.rmtree(made, ignore_errors=True)
+def _remove(path: Path, lock: FileLock) -> None:
+    shutil.rmtree(path, ignore_errors=True)
     Path(lock.lock_file).unlink(missing_ok=True)
     lock.release()
 

@@ -14,8 +14,8 @@ Answer = Any
 """What a pretended child returns, or raises if it is an exception."""
 
 
-def fails(status: Status, alive: bool = True, lost: bool = False) -> ChildFailed:
-    return ChildFailed(status, f"pretended {status}", alive, lost)
+def fails(status: Status, alive: bool = True, server_died: bool = False) -> ChildFailed:
+    return ChildFailed(status, f"pretended {status}", alive, server_died)
 
 
 RIGHT = {"status": None, "reason": "", "error_rel": 1e-7, "eager_error_rel": 2e-7}
@@ -94,7 +94,7 @@ class FakeChild:
         **arguments: Any,
     ) -> Answer:
         if self.dead_with_server:
-            raise fails(Status.CRASHED, alive=False, lost=True)
+            raise fails(Status.CRASHED, alive=False, server_died=True)
         answer = self.stage.answer(self, request, arguments)
         self.loaded = self.loaded or request == "load"
         assert self.loaded, f"{self.who} is asked to {request} before it has loaded"

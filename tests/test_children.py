@@ -249,7 +249,7 @@ def test_what_goes_down_with_the_server_is_no_childs_fault(
 ) -> None:
     kill_server()
     failed = ask_in_vain(child, "work", steps=[PATIENCE_S], patience_s=PATIENCE_S)
-    assert (failed.status, failed.alive, failed.lost) == (Status.CRASHED, False, True)
+    assert (failed.status, failed.alive, failed.server_died) == (Status.CRASHED, False, True)
     assert "the server of all processes died" in failed.reason
 
 
@@ -266,7 +266,7 @@ def test_a_new_server_forks_the_next_child(
 
 
 def test_a_death_beside_a_living_server_is_the_childs_own(child: Child) -> None:
-    assert not ask_in_vain(child, "exit", status=255).lost
+    assert not ask_in_vain(child, "exit", status=255).server_died
 
 
 @pytest.mark.parametrize("given", [None, "mine"])

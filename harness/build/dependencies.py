@@ -134,8 +134,8 @@ def _read_by_compilers(folder: Path) -> Iterator[Path]:
     """What the depfiles list: rules of make, of which only what follows the colon matters."""
     for depfile in folder.glob("*.d"):
         text = depfile.read_text(errors="surrogateescape").replace("\\\n", " ")
-        listed = text.partition(": ")[2]
-        for word in re.findall(r"(?:\\.|\S)+", listed):
+        paths = text.partition(": ")[2]
+        for word in re.findall(r"(?:\\.|\S)+", paths):
             yield Path(re.sub(r"\\(.)", r"\1", word).replace("$$", "$"))
 
 
@@ -152,7 +152,7 @@ def search_folders(command: str, folder: Path) -> list[Path]:
 
     command: in the shell's words, without files. folder: where it is run.
     """
-    said = subprocess.run(
+    output = subprocess.run(
         f"{command} -o /dev/null /dev/null",
         shell=True,
         cwd=folder,
@@ -162,7 +162,9 @@ def search_folders(command: str, folder: Path) -> list[Path]:
         check=False,
         env=os.environ | {"LC_ALL": "C"},
     ).stderr
-    places = re.findall(r"^ignoring nonexistent directory \"(.+)\"$", said, re.MULTILINE)
-    for listed in re.findall(r"^#include .* search starts here:\n((?: .+\n)*)", said, re.MULTILINE):
-        places += [line.strip() for line in listed.splitlines()]
+    places = re.findall(r"^ignoring nonexistent directory \"(.+)\"$", output, re.MULTILINE)
+    for listing in re.findall(
+        r"^#include .* search starts here:\n((?: .+\n)*)", output, re.MULTILINE
+    ):
+        places += [line.strip() for line in listing.splitlines()]
     return [p for p in dict.fromkeys(folder / p for p in places) if not _is_left_out(str(p))]

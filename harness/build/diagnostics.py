@@ -55,8 +55,8 @@ def first_error(log: str) -> Diagnostic:
     lines = log.splitlines()
     at = next((i for i, line in enumerate(lines) if _ERROR.search(line)), None)
     if at is None:
-        said = [line.strip() for line in lines if line.strip()]
-        return Diagnostic(said[-1] if said else "the build failed without a word")
+        words = [line.strip() for line in lines if line.strip()]
+        return Diagnostic(words[-1] if words else "the build failed without a word")
     error = lines[at].strip()
     header = missing_include(error)
     remedy = f"add #include <{header}> to that source" if header else ""
@@ -73,13 +73,13 @@ def first_error(log: str) -> Diagnostic:
 
 def unknown_name(error: str) -> str:
     """The name that a diagnostic of g++ or nvcc says it does not know, or an empty string."""
-    found = re.search(
+    match = re.search(
         r'identifier "(\w+)" is undefined|has no member "(\w+)"'
         r"|\W(\w+)\W (?:was not declared|is not a member|has not been declared|does not name)"
         r"|has no member named \W(\w+)",
         error,
     )
-    return next((name for name in found.groups() if name), "") if found else ""
+    return next((name for name in match.groups() if name), "") if match else ""
 
 
 def is_punctuation(error: str) -> bool:
@@ -108,44 +108,46 @@ def is_final(log: str) -> bool:
 
 def resources(log: str) -> list[Resources]:
     """What ptxas -v says of every kernel."""
-    found: list[dict[str, Any]] = []
+    kernels: list[dict[str, Any]] = []
     for line in log.splitlines():
         if match := re.search(r"Compiling entry function '(\w+)' for '(\w+)'", line):
-            found.append({"kernel": match[1], "arch": match[2]})
-        elif not found:
+            kernels.append({"kernel": match[1], "arch": match[2]})
+        elif not kernels:
             continue
         elif match := re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores", line):
-            found[-1] |= {"local_bytes": int(match[1]), "spill_bytes": int(match[2])}
+            kernels[-1] |= {"local_bytes": int(match[1]), "spill_bytes": int(match[2])}
         elif match := re.search(r"Used (\d+) registers", line):
             shared = re.search(r"(\d+) bytes smem", line)
-            found[-1] |= {
+            kernels[-1] |= {
                 "registers": int(match[1]),
                 "shared_bytes": int(shared[1]) if shared else 0,
             }
-    names = _demangled([entry["kernel"] for entry in found])
+    names = _demangled([entry["kernel"] for entry in kernels])
     return [
-        Resources(**(entry | {"kernel": name})) for entry, name in zip(found, names, strict=True)
+        Resources(**(entry | {"kernel": name})) for entry, name in zip(kernels, names, strict=True)
     ]
 
 
-def summary(taken: Resources) -> str:
+def summary(kernel: Resources) -> str:
     """One kernel's resources in a line."""
-    parts = ["? registers" if taken.registers is None else f"{taken.registers} registers"]
+    parts = ["? registers" if kernel.registers is None else f"{kernel.registers} registers"]
     for count, word in (
-        (taken.shared_bytes, "shared"), (taken.local_bytes, "local"), (taken.spill_bytes, "spilled")
-    ):  # fmt: skip
+        (kernel.shared_bytes, "shared"),
+        (kernel.local_bytes, "local"),
+        (kernel.spill_bytes, "spilled"),
+    ):
         if count:
             parts.append(f"{count} bytes {word}")
-    return f"{taken.kernel.partition('(')[0]} ({taken.arch}): {', '.join(parts)}"
+    return f"{kernel.kernel.partition('(')[0]} ({kernel.arch}): {', '.join(parts)}"
 
 
 def _demangled(names: Sequence[str]) -> list[str]:
     if not names:
         return []
     try:
-        said = subprocess.run(
+        demangler = subprocess.run(
             ["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return list(names)
-    return said.stdout.splitlines()
+    return demangler.stdout.splitlines()

@@ -146,14 +146,14 @@ class _StandIn:
             return artifact, False, _load(artifact, arguments)
         rebuild = self._rebuild and key not in self._asked
         self._asked.add(key)
-        found = None if rebuild else self._find(key, arguments)
+        stored = None if rebuild else self._find(key, arguments)
         build = functools.partial(compile.build, original, arguments, key, self._file)
-        artifact = found or build(rebuild=rebuild)
+        artifact = stored or build(rebuild=rebuild)
         try:
-            return artifact, found is None, self._loaded(artifact, arguments)
+            return artifact, stored is None, self._loaded(artifact, arguments)
         except (ImportError, OSError) as error:
             unresolved = diagnostics.unresolved(str(error), artifact.library)
-            if unresolved is None or (found and artifact.manifest.route == "full"):
+            if unresolved is None or (stored and artifact.manifest.route == "full"):
                 raise
         if artifact.manifest.route == "lean":
             # The symbol may be one that the lean headers declare and this torch does not have.
@@ -176,10 +176,10 @@ class _StandIn:
         return artifact
 
     def _built_before(self, key: str, arguments: Arguments) -> store.Artifact:
-        known = store.knows(key)
+        was_built = store.knows(key)
         if artifact := self._find(key, arguments):
             return artifact
-        if known:
+        if was_built:
             raise Stale(
                 f"the extension {arguments['name']!r} is no longer what was built: its library was "
                 "damaged, or a file that it includes has changed; run again to build it anew"

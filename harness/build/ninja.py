@@ -31,19 +31,19 @@ def build(function: Callable[..., Any], arguments: Mapping[str, Any], folder: Pa
 
     Returns the commands and what they printed. Raises CompilersFailed, or whatever torch raises.
     """
-    said: list[str] = []
+    outputs: list[str] = []
 
     def run(build_directory: str, verbose: bool, error_prefix: str) -> None:
-        said.append(_run(Path(build_directory)))
+        outputs.append(_run(Path(build_directory)))
 
-    known = inspect.signature(function).parameters
-    call = {name: value for name, value in arguments.items() if name in known}
+    parameters = inspect.signature(function).parameters
+    call = {name: value for name, value in arguments.items() if name in parameters}
     call |= {"build_directory": str(folder), "verbose": False}
-    if "use_pch" in known:
+    if "use_pch" in parameters:
         call["use_pch"] = False
     with _replaced(run):
         function(**call)
-    return "".join(said)
+    return "".join(outputs)
 
 
 def _run(folder: Path) -> str:

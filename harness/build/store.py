@@ -76,7 +76,7 @@ class Manifest:
         fields = dict(json.loads(text))
         if fields.get("failed") is not None:
             fields["failed"] = Diagnostic(**fields["failed"])
-        fields["resources"] = [Resources(**taken) for taken in fields.get("resources", [])]
+        fields["resources"] = [Resources(**kernel) for kernel in fields.get("resources", [])]
         return cls(**fields)
 
 
@@ -223,13 +223,13 @@ class Entry:
 
 def entries() -> list[Entry]:
     """All artifacts, the most recently used first."""
-    known = []
+    artifacts = []
     for artifact in _artifacts("*"):
         with contextlib.suppress(OSError):  # removed by another process meanwhile
             used = (artifact.folder / MANIFEST).stat().st_mtime
             size = sum(file.stat().st_size for file in artifact.folder.iterdir())
-            known.append(Entry(artifact.folder.name, artifact.manifest, size, used))
-    return sorted(known, key=lambda entry: -entry.used)
+            artifacts.append(Entry(artifact.folder.name, artifact.manifest, size, used))
+    return sorted(artifacts, key=lambda entry: -entry.used)
 
 
 def clear() -> int:

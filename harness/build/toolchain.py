@@ -39,8 +39,8 @@ def prepare_environment() -> None:
     home = Path(os.environ.get("CUDA_HOME", ""))
     if nvcc and not (home / "lib64").exists():
         # A toolkit from PyPI has its libraries in `lib`, where nvcc's own profile does not look.
-        ours, given = str(home / "lib"), os.environ.get("LIBRARY_PATH", "").split(os.pathsep)
-        paths = [ours, *(path for path in given if path and path != ours)]
+        ours, theirs = str(home / "lib"), os.environ.get("LIBRARY_PATH", "").split(os.pathsep)
+        paths = [ours, *(path for path in theirs if path and path != ours)]
         os.environ["LIBRARY_PATH"] = os.pathsep.join(paths)
 
 
@@ -64,8 +64,8 @@ def find_nvcc() -> Path | None:
     for home in (os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH")):
         if home and (Path(home) / "bin" / "nvcc").exists():
             return Path(home) / "bin" / "nvcc"
-    if found := shutil.which("nvcc"):
-        return Path(found)
+    if on_path := shutil.which("nvcc"):
+        return Path(on_path)
     spec = importlib.util.find_spec("nvidia")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for nvcc in sorted(Path(folder).glob("cu*/bin/nvcc"), reverse=True):
@@ -75,8 +75,8 @@ def find_nvcc() -> Path | None:
 
 def _cuda_home(nvcc: Path) -> Path:
     """The toolkit's folder, asked of nvcc itself: the file on PATH may be a wrapper script."""
-    said = subprocess.run([nvcc, "--dryrun", "x.cu"], capture_output=True, text=True, check=False)
-    for line in said.stderr.splitlines():
+    dryrun = subprocess.run([nvcc, "--dryrun", "x.cu"], capture_output=True, text=True, check=False)
+    for line in dryrun.stderr.splitlines():
         name, _, value = line.removeprefix("#$ ").partition("=")
         if name.strip() == "TOP":
             return (nvcc.parent / value.strip()).resolve()
@@ -130,12 +130,12 @@ def check_architecture(arch: str) -> None:
     nvcc = find_nvcc()
     if nvcc is None:
         return  # `check` says so
-    listed = re.findall(r"compute_(\d+)(\d)\b", version(str(nvcc), option="--list-gpu-arch"))
-    known = sorted((int(major), int(minor)) for major, minor in listed)
-    if known and capability not in known:
+    listing = re.findall(r"compute_(\d+)(\d)\b", version(str(nvcc), option="--list-gpu-arch"))
+    capabilities = sorted((int(major), int(minor)) for major, minor in listing)
+    if capabilities and capability not in capabilities:
         raise HarnessError(
             f"--arch {arch!r}: this nvcc builds for "
-            f"{', '.join(f'{major}.{minor}' for major, minor in known)}."
+            f"{', '.join(f'{major}.{minor}' for major, minor in capabilities)}."
         )
 
 

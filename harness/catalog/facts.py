@@ -71,20 +71,20 @@ def why_no_axis(path: Path, name: str) -> str:
 
 def _read_sweep(value: Any, path: Path) -> dict[str, tuple[str, ...]]:
     """Device -> sweep items, in the grammar of `--sweep`; one item alone will do."""
-    lists = (
+    by_device = (
         {d: (v,) if isinstance(v, str) else v for d, v in value.items()}
         if isinstance(value, dict)
         else None
     )
-    if lists is None or not all(
+    if by_device is None or not all(
         device in DEVICES and _is_list(items) and all(isinstance(item, str) for item in items)
-        for device, items in lists.items()
+        for device, items in by_device.items()
     ):
         raise HarnessError(
             f"{path}: SWEEP is {value!r}: write it by device, as in "
             "{'cuda': ('batch_size=1,64',), 'cpu': ('batch_size=4',)}."
         )
-    return {device: tuple(items) for device, items in lists.items()}
+    return {device: tuple(items) for device, items in by_device.items()}
 
 
 def read_kernel(path: Path) -> Kernel:
@@ -155,8 +155,8 @@ def unsupported(
     if kernel.dtypes and case.dtype not in kernel.dtypes:
         return f"the kernel supports {', '.join(kernel.dtypes)}"
     if kernel.min_capability and capability and capability < kernel.min_capability:
-        wanted, have = (".".join(map(str, c)) for c in (kernel.min_capability, capability))
-        return f"the kernel needs compute capability {wanted}, this GPU has {have}"
+        least, own = (".".join(map(str, c)) for c in (kernel.min_capability, capability))
+        return f"the kernel needs compute capability {least}, this GPU has {own}"
     if kernel.requires:
         try:
             holds = eval(kernel.requires, {"__builtins__": {}}, dict(case.axes))

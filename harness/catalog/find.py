@@ -24,28 +24,29 @@ def find_problem(root: Path, name_or_path: str) -> Problem:
     """The problem with that name or path; HarnessError names the nearest match otherwise."""
     if path := _named_file(name_or_path, "problem"):
         return read_problem(path)
-    known = {p.stem: p for p in (root / "reference").glob("*.py")}
-    if name_or_path not in known:
-        raise HarnessError(f"There is no problem {name_or_path!r}. {suggest(name_or_path, known)}")
-    return read_problem(known[name_or_path])
+    paths = {p.stem: p for p in (root / "reference").glob("*.py")}
+    if name_or_path not in paths:
+        raise HarnessError(f"There is no problem {name_or_path!r}. {suggest(name_or_path, paths)}")
+    return read_problem(paths[name_or_path])
 
 
 def find_kernels(root: Path, problem: Problem, names_or_paths: Sequence[str]) -> list[Kernel]:
     """The kernels named, or all of the problem's when none is named."""
-    known = {p.stem: p for p in sorted((root / "kernels" / problem.name).glob("*.py"))}
+    paths = {p.stem: p for p in sorted((root / "kernels" / problem.name).glob("*.py"))}
     if not names_or_paths:
-        if not known:
+        if not paths:
             raise HarnessError(
                 f"Problem {problem.name!r} has no kernels yet: name one with --kernel PATH, or "
                 f"add a file to kernels/{problem.name}/."
             )
-        return [read_kernel(path) for path in known.values()]
+        return [read_kernel(path) for path in paths.values()]
     kernels: list[Kernel] = []
-    for wanted in names_or_paths:
-        path = _named_file(wanted, "kernel") or known.get(wanted)
+    for name_or_path in names_or_paths:
+        path = _named_file(name_or_path, "kernel") or paths.get(name_or_path)
         if path is None:
             raise HarnessError(
-                f"Problem {problem.name!r} has no kernel {wanted!r}. {suggest(wanted, known)}"
+                f"Problem {problem.name!r} has no kernel {name_or_path!r}. "
+                + suggest(name_or_path, paths)
             )
         kernel = read_kernel(path)
         if kernel in kernels:

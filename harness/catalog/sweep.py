@@ -31,8 +31,8 @@ def read_sweep(
     their middle value. Raises HarnessError for an unknown axis, or a list of values that is empty
     or cannot be read, in the problem's own sweep too.
     """
-    named = [_parse(problem, text, "--sweep") for text in texts]
-    axes = [axis for item in named for axis in item.axes]
+    overrides = [_parse(problem, text, "--sweep") for text in texts]
+    axes = [axis for item in overrides for axis in item.axes]
     for axis in axes:
         if axes.count(axis) > 1:
             raise HarnessError(f"Axis {axis!r} is swept twice: put all its values in one --sweep.")
@@ -40,9 +40,11 @@ def read_sweep(
     ranges = {}
     for device in facts.DEVICES:
         own = [_parse(problem, t, f"{problem.path}: SWEEP") for t in problem.sweep.get(device, ())]
-        kept = [_middle(item) if quick else item for item in own if not set(item.axes) & set(axes)]
+        defaults = [
+            _middle(item) if quick else item for item in own if not set(item.axes) & set(axes)
+        ]
         # In the order of the file's axes, so that rows and plots read the same way.
-        ranges[device] = sorted([*kept, *named], key=lambda item: order.index(item.axes[0]))
+        ranges[device] = sorted([*defaults, *overrides], key=lambda item: order.index(item.axes[0]))
     return ranges
 
 
@@ -94,8 +96,8 @@ def _value(text: str, own: Any, where: str) -> Any:
     try:
         value = kind(text)
     except ValueError:
-        wanted = "a whole number" if kind is int else "a number"
-        raise HarnessError(f"{where}: {text!r} is not {wanted}.") from None
+        noun = "a whole number" if kind is int else "a number"
+        raise HarnessError(f"{where}: {text!r} is not {noun}.") from None
     # What is more than 1 in the file is a size. Others need not be, such as `dim = 1`.
     least = 1 if kind is int and own > 1 else -(1 << 63)
     if kind is int and not least <= value < 1 << 63:

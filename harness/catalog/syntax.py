@@ -51,10 +51,10 @@ def _unpacked(target: ast.expr, value: ast.expr | None) -> list[tuple[str, ast.e
         return _unpacked(target.value, None)
     if not isinstance(target, ast.Tuple | ast.List):
         return []
-    given = value.elts if isinstance(value, ast.Tuple | ast.List) else []
-    starred = any(isinstance(part, ast.Starred) for part in (*target.elts, *given))
-    one_each = len(given) == len(target.elts) and not starred
-    values = given if one_each else [None] * len(target.elts)
+    parts = value.elts if isinstance(value, ast.Tuple | ast.List) else []
+    starred = any(isinstance(part, ast.Starred) for part in (*target.elts, *parts))
+    one_each = len(parts) == len(target.elts) and not starred
+    values = parts if one_each else [None] * len(target.elts)
     return [
         pair for part, own in zip(target.elts, values, strict=True) for pair in _unpacked(part, own)
     ]
@@ -86,19 +86,19 @@ def literals(tree: ast.Module, path: Path, facts: Sequence[str]) -> dict[str, An
 
     Raises HarnessError if one of `facts` is neither.
     """
-    known: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for statement in tree.body:
         for name, value in assignments(statement):
             try:
-                known[name] = _constant(value)
+                values[name] = _constant(value)
             except (ValueError, TypeError, ArithmeticError):
                 if name in facts:
                     raise HarnessError(
                         f"{path}:{statement.lineno}: {name} must be written as a literal, "
                         "since it is read without running the file."
                     ) from None
-                known.pop(name, None)
-    return known
+                values.pop(name, None)
+    return values
 
 
 def _constant(value: ast.expr | None) -> Any:

@@ -55,10 +55,10 @@ def plot(folder: FolderArgument) -> int:
     """Draw a run's plots again from its CSV files."""
     from harness.report import pictures  # not before: it brings pandas and matplotlib
 
-    drawn = pictures.plot_all(folder, say_error)
-    for path in drawn:
+    files = pictures.plot_all(folder, say_error)
+    for path in files:
         console.print(str(path), markup=False, soft_wrap=True)
-    if not drawn:
+    if not files:
         console.print(
             f"Nothing was timed in {folder}, so there is nothing to draw.",
             markup=False,

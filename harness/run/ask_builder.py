@@ -30,13 +30,13 @@ def build_all(plan: Plan, logs: Path, report: Report) -> dict[str, Build]:
     went; a kernel that no case suits is absent.
     """
     sizes = {kernel.name: _sizes_to_run(plan, kernel) for kernel in plan.kernels}
-    wanted = [kernel for kernel in plan.kernels if sizes[kernel.name]]
-    if not wanted:
+    to_build = [kernel for kernel in plan.kernels if sizes[kernel.name]]
+    if not to_build:
         return {}
-    report.step(f"building {len(wanted)} kernel{'s'[: len(wanted) > 1]}")
+    report.step(f"building {len(to_build)} kernel{'s'[: len(to_build) > 1]}")
     jobs = max(1, min(_cores(), available_bytes() // _BUILD_MEMORY_BYTES))
     builds: dict[str, Build] = {}
-    lost: list[Kernel] = []
+    retries: list[Kernel] = []
     builders: list[Child] = []
 
     def start(kernel: Kernel) -> Build:
@@ -44,21 +44,21 @@ def build_all(plan: Plan, logs: Path, report: Report) -> dict[str, Build]:
 
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            futures = {pool.submit(start, kernel): kernel for kernel in wanted}
+            futures = {pool.submit(start, kernel): kernel for kernel in to_build}
             for future in as_completed(futures):
                 kernel = futures[future]
                 try:
                     builds[kernel.name] = future.result()
                     report.built(kernel, builds[kernel.name])
                 except ChildFailed:
-                    lost.append(kernel)
+                    retries.append(kernel)
         except BaseException:  # Ctrl-C above all: leave no compiler running
             with uninterrupted(discard=True):
                 pool.shutdown(wait=False, cancel_futures=True)
                 for child in builders:
                     child.kill()
             raise
-    for kernel in lost:  # one at a time, so that whoever kills the server harms nobody else
+    for kernel in retries:  # one at a time, so that whoever kills the server harms nobody else
         try:
             builds[kernel.name] = start(kernel)
         except ChildFailed as failed:
@@ -104,7 +104,7 @@ def _build(
         )
         return _build_record(answer, log)
     except ChildFailed as failed:
-        if failed.lost:
+        if failed.server_died:
             raise
         return Build(time.monotonic() - start, failed.status, failed.reason, log=log)
     finally:
@@ -118,7 +118,7 @@ def _build_record(answer: Mapping[str, Any], log: Path) -> Build:
         fields["status"] = Status(fields["status"])
     if fields.get("diagnostic"):
         fields["diagnostic"] = Diagnostic(**fields["diagnostic"])
-    fields["resources"] = tuple(Resources(**taken) for taken in fields.get("resources", ()))
+    fields["resources"] = tuple(Resources(**kernel) for kernel in fields.get("resources", ()))
     return Build(**fields)
 
 

@@ -80,7 +80,7 @@ class JudgeClient:
                         raise
                     self._ready = self._prepare_now(case, index)
             except ChildFailed as failed:
-                if failed.lost:
+                if failed.server_died:
                     raise
                 reason = f"reference: {failed.reason}"
                 died = not failed.alive and failed.status is not Status.TIMED_OUT
@@ -118,7 +118,7 @@ class JudgeClient:
                 )
                 self._report.baseline(case, name, rough_us[name])
             except ChildFailed as failed:
-                if failed.lost:
+                if failed.server_died:
                     raise
                 self._drop(name, case, failed)
                 if self.child is None:  # it died of this one: again without
@@ -138,7 +138,7 @@ class JudgeClient:
         try:
             return _comparison(self._ask("compare", timeout_s, trial=trial, kernel=kernel))
         except ChildFailed as failed:
-            if failed.lost:
+            if failed.server_died:
                 raise
             memory = failed.status is Status.OUT_OF_MEMORY
             status = Status.OUT_OF_MEMORY if memory else Status.CRASHED
@@ -154,7 +154,7 @@ class JudgeClient:
             )
             return times_us
         except ChildFailed as failed:
-            if failed.lost:
+            if failed.server_died:
                 raise
             self._drop(name, case, failed)
             raise BaselineFailed(name) from failed

@@ -143,21 +143,21 @@ class Runner:
         """Raises JudgeDied, and ChildFailed if the server of all processes died."""
         try:
             ready = self.judge.prepare(case, index)
-            judged = self._judge(kernel, ready.trials)
-            if judged.verdict.status not in TIMED or self._plan.judge_only:
-                return judged
+            outcome = self._judge(kernel, ready.trials)
+            if outcome.verdict.status not in TIMED or self._plan.judge_only:
+                return outcome
             worker = self._worker(kernel)
             timings = measure(self.judge, worker, case, ready, self._plan.effort)
             at = worker.finish(ready.timed)
             wrong = ruling.when_timed(self.judge.compare(at, kernel.name))
-            return replace(judged, verdict=wrong) if wrong else replace(judged, timings=timings)
+            return replace(outcome, verdict=wrong) if wrong else replace(outcome, timings=timings)
         except BaselineFailed:
             self._release_worker(kernel.name)  # the judge may have to prepare the case again
             return self._judge_and_time(kernel, case, index)
         except CaseFailed as failed:
             return Outcome(failed.verdict)
         except ChildFailed as failed:
-            if failed.lost:
+            if failed.server_died:
                 raise
             if not failed.alive:
                 self._drop_worker(kernel.name)

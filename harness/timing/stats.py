@@ -38,7 +38,7 @@ def summarise(blocks_us: Sequence[Sequence[float]], timer: str = "", seed: int =
     blocks = _checked(blocks_us)
     rng = np.random.default_rng(seed)
     median = float(np.median(np.concatenate(blocks)))
-    low, high = _interval(_resampled_medians(blocks, _draw(len(blocks), rng), rng), median)
+    low, high = _interval(_resampled_medians(blocks, _block_picks(len(blocks), rng), rng), median)
     return Timing(median, low, high, tuple(tuple(block.tolist()) for block in blocks), timer)
 
 
@@ -54,8 +54,8 @@ def speedup(baseline: Timing, kernel: Timing, seed: int = 0) -> Speedup:
     if len(ours) != len(theirs):
         raise ValueError(f"cannot pair {len(theirs)} baseline blocks with {len(ours)} of a kernel")
     rng = np.random.default_rng(seed)
-    chosen = _draw(len(ours), rng)
-    ratios = _resampled_medians(theirs, chosen, rng) / _resampled_medians(ours, chosen, rng)
+    picks = _block_picks(len(ours), rng)
+    ratios = _resampled_medians(theirs, picks, rng) / _resampled_medians(ours, picks, rng)
     ratio = baseline.median_us / kernel.median_us
     return Speedup(ratio, *_interval(ratios, ratio))
 
@@ -123,30 +123,30 @@ def _checked(blocks_us: Sequence[Sequence[float]]) -> list[Floats]:
     return blocks
 
 
-def _draw(blocks: int, rng: np.random.Generator) -> Indices:
+def _block_picks(blocks: int, rng: np.random.Generator) -> Indices:
     """Which blocks make up each resample, with replacement: (RESAMPLES, blocks)."""
     return rng.integers(blocks, size=(RESAMPLES, blocks))
 
 
 def _resampled_medians(
-    blocks: Sequence[Floats], chosen: Indices, rng: np.random.Generator
+    blocks: Sequence[Floats], picks: Indices, rng: np.random.Generator
 ) -> Floats:
-    """The median of each resample: (RESAMPLES,). Samples are redrawn within each chosen block."""
+    """The median of each resample: (RESAMPLES,). Samples are redrawn within each block."""
     lengths = np.array([block.size for block in blocks])
     width = int(lengths.max())
     padded = np.full((len(blocks), width), np.inf)
     for row, block in zip(padded, blocks, strict=True):
         row[: block.size] = block
 
-    drawn_lengths = lengths[chosen][..., np.newaxis]
-    within = (rng.random((*chosen.shape, width)) * drawn_lengths).astype(np.intp)
-    values = padded[chosen[..., np.newaxis], within]
+    drawn_lengths = lengths[picks][..., np.newaxis]
+    within = (rng.random((*picks.shape, width)) * drawn_lengths).astype(np.intp)
+    values = padded[picks[..., np.newaxis], within]
     # A block shorter than the widest fills only its own length; the rest sorts to the end.
     values = np.where(np.arange(width) < drawn_lengths, values, np.inf)
 
-    ordered = np.sort(values.reshape(len(chosen), -1), axis=1)
+    ordered = np.sort(values.reshape(len(picks), -1), axis=1)
     counts = drawn_lengths.sum(axis=(1, 2))
-    rows = np.arange(len(chosen))
+    rows = np.arange(len(picks))
     middle: Floats = (ordered[rows, (counts - 1) // 2] + ordered[rows, counts // 2]) / 2
     return middle
 

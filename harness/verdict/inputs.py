@@ -21,21 +21,21 @@ def draw(own: Sequence[Any], family: Family, planted: Sequence[float], seed: int
     if family.scale is None:
         return list(own)
     generator: torch.Generator | None = None
-    drawn = []
+    inputs = []
     for value in own:
         if isinstance(value, Tensor) and value.is_floating_point():
             generator = generator or torch.Generator(value.device).manual_seed(seed)
             value = _normal(value, family.scale, planted, generator)
-        drawn.append(value)
-    return drawn
+        inputs.append(value)
+    return inputs
 
 
 def _normal(
     like: Tensor, scale: float, planted: Sequence[float], generator: torch.Generator
 ) -> Tensor:
-    values = torch.empty(like.shape, dtype=torch.float32, device=like.device)
-    drawn = (values.normal_(generator=generator) * scale).to(like.dtype)
-    for special in planted if drawn.numel() else ():
-        places = torch.randint(drawn.numel(), (8,), generator=generator, device=like.device)
-        drawn.view(-1)[places] = special
-    return drawn
+    wide = torch.empty(like.shape, dtype=torch.float32, device=like.device)
+    values = (wide.normal_(generator=generator) * scale).to(like.dtype)
+    for special in planted if values.numel() else ():
+        places = torch.randint(values.numel(), (8,), generator=generator, device=like.device)
+        values.view(-1)[places] = special
+    return values

@@ -130,7 +130,7 @@ def test_a_kernel_without_a_case_is_not_built(go: Go, stage: Stage) -> None:
     "request_", ["a load", "a call", "a block", "judge prepare", "judge compare", "judge block"]
 )
 def test_what_went_down_with_the_server_is_tried_again(request_: str, go: Go, stage: Stage) -> None:
-    died = fails(Status.CRASHED, alive=False, lost=True)
+    died = fails(Status.CRASHED, alive=False, server_died=True)
     stage.answers[request_] = [died, ANSWERS[request_.split()[1]]]
     notes = go()
     assert notes.statuses == [P] * 4
@@ -141,7 +141,7 @@ def test_one_death_of_the_server_is_met_once_by_all_its_children(go: Go, stage: 
     def everyone_dies() -> ChildFailed:
         for child in stage.children:
             child.dead_with_server = True
-        return fails(Status.CRASHED, alive=False, lost=True)
+        return fails(Status.CRASHED, alive=False, server_died=True)
 
     stage.answers["b call"] = [everyone_dies, ""]
     assert go().statuses == [P] * 4
@@ -149,7 +149,7 @@ def test_one_death_of_the_server_is_met_once_by_all_its_children(go: Go, stage: 
 
 
 def test_a_kernel_under_which_the_server_dies_again_has_crashed(go: Go, stage: Stage) -> None:
-    died = fails(Status.CRASHED, alive=False, lost=True)
+    died = fails(Status.CRASHED, alive=False, server_died=True)
     stage.answers["a call"] = [died]
     notes = go()
     assert notes.statuses == [Status.CRASHED, P, Status.CRASHED, P]
