@@ -178,10 +178,12 @@ def test_after_a_build_that_was_killed_the_next_one_works(
     pipe: Path, write: Callable[..., Path], builder: Callable[..., Builder]
 ) -> None:
     kernel = write(f'#include "{pipe}"')
+    kernel.write_text(f"import os\nprint('process', os.getpid())\n{kernel.read_text()}")
     killed = builder(kernel)
     thread, results = in_background(killed.build)
     end = compiling(pipe)
-    os.kill(killed.child._process.pid, signal.SIGKILL)
+    printed = killed.child.log.read_text().split()
+    os.kill(int(printed[printed.index("process") + 1]), signal.SIGKILL)
     thread.join(PATIENCE_S)
     assert results == [Status.CRASHED]  # as far as the parent can tell
     os.close(end)
