@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from harness.records import UNCERTAIN, Result, Timing
+from harness.records import KERNEL, UNCERTAIN, Result, Timing
 
 if TYPE_CHECKING:  # who only writes need not wait for it
     import pandas as pd
@@ -88,12 +88,9 @@ def row(result: Result) -> dict[str, object]:
         }
         cells |= {name: result.build.most(name) for name in RESOURCES}
     if result.timing is not None:
-        cells |= _times("kernel", result.timing) | {
-            "samples": result.timing.samples,
-            "timer": result.timing.timer or None,
-        }
-    for name, timing in result.baselines.items():
-        cells |= _times(name, timing)
+        cells |= {"samples": result.timing.samples, "timer": result.timing.timer or None}
+    for subject, timing in result.timings.items():
+        cells |= _times(subject, timing)
     for name, s in result.speedups.items():
         cells |= dict(
             zip(_speedup_columns(_stem(name)), (s.ratio, s.ci_low, s.ci_high), strict=True)
@@ -103,8 +100,7 @@ def row(result: Result) -> dict[str, object]:
 
 def sample_rows(result: Result) -> Iterator[tuple[object, ...]]:
     """Every duration behind a result, as SAMPLE_COLUMNS has it."""
-    own = {} if result.timing is None else {"kernel": result.timing}
-    for subject, timing in (own | dict(result.baselines)).items():
+    for subject, timing in result.timings.items():
         for block, samples_us in enumerate(timing.blocks_us):
             for latency_us in samples_us:
                 yield result.case_index, result.kernel, subject, block, latency_us
@@ -116,7 +112,7 @@ def sample_rows(result: Result) -> Iterator[tuple[object, ...]]:
 def interval(frame: pd.DataFrame, subject: str) -> pd.DataFrame:
     """A subject's median times in microseconds, for the rows of the frame.
 
-    subject: "kernel", or a baseline by its name. Returns the columns of ESTIMATE; NaN where
+    subject: KERNEL, or a baseline by its name. Returns the columns of ESTIMATE; NaN where
     it was not timed.
     """
     return _estimate(frame, _time_columns(_stem(subject)))
@@ -153,7 +149,7 @@ def fill_in(frame: pd.DataFrame) -> None:
             frame[name] = None
     if "uncertain" not in frame:
         wide = {}
-        for subject in ("kernel", *baselines(frame)):
+        for subject in (KERNEL, *baselines(frame)):
             times = interval(frame, subject)
             wide[subject] = times["high"] - times["low"] > UNCERTAIN * times["middle"]
         frame["uncertain"] = [" ".join(s for s in wide if wide[s][at]) for at in frame.index]
@@ -167,7 +163,7 @@ def _estimate(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _stem(subject: str) -> str:
-    return "latency" if subject == "kernel" else subject.replace("-", "_")
+    return "latency" if subject == KERNEL else subject.replace("-", "_")
 
 
 def _time_columns(stem: str) -> tuple[str, str, str]:

@@ -46,7 +46,7 @@ class CarefulWriter(Writer):
 
     def _full(self) -> Path | None:
         """A folder that builds, logs or rows are written to and that takes no more."""
-        for folder in (self._folder, cache.root(), Path(tempfile.gettempdir())):
+        for folder in (self.folder, cache.root(), Path(tempfile.gettempdir())):
             if folder.is_dir() and os.access(folder, os.W_OK):
                 try:
                     with tempfile.TemporaryFile(dir=folder) as file:

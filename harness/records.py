@@ -201,6 +201,9 @@ class Verdict:
             raise ValueError(f"a {self.status} verdict must say why")
 
 
+KERNEL = "kernel"
+"""The kernel's name among the subjects that are timed; no baseline is called so."""
+
 UNCERTAIN = 0.2
 """A median whose 95% interval is wider than this part of it is uncertain."""
 
@@ -324,10 +327,15 @@ class Result:
             raise ValueError("a fall-back is not ranked")
 
     @property
+    def timings(self) -> Mapping[str, Timing]:
+        """By subject: KERNEL if it was timed, then baselines by name."""
+        own = {} if self.timing is None else {KERNEL: self.timing}
+        return {**own, **self.baselines}
+
+    @property
     def uncertain(self) -> tuple[str, ...]:
-        """The subjects whose medians are uncertain: "kernel", and baselines by name."""
-        own = {} if self.timing is None else {"kernel": self.timing}
-        return tuple(name for name, t in {**own, **self.baselines}.items() if t.uncertain)
+        """The subjects whose medians are uncertain."""
+        return tuple(subject for subject, timing in self.timings.items() if timing.uncertain)
 
     @property
     def as_expected(self) -> bool:

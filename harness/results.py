@@ -66,7 +66,7 @@ class Writer:
         Raises HarnessError when two columns would share a name, or when the folder
         cannot be written to.
         """
-        self._folder = folder
+        self.folder = folder
         self._rows = 0
         check_axes(axes)
         self._axes = tuple(axes)
@@ -94,7 +94,7 @@ class Writer:
     def _write(self, name: str, rows: Iterable[Iterable[object]]) -> None:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(map(_cell, row) for row in rows)
-        path = self._folder / name
+        path = self.folder / name
         try:
             _append(path, text.getvalue().encode(errors="backslashreplace"))
         except OSError as error:

@@ -27,7 +27,7 @@ def prepare(judge: Judge, problem: Path = TINY, **changes: Any) -> dict[str, Any
 def judge(tmp_path: Path) -> Judge:
     judge = Judge("cpu", str(tmp_path))
     prepared = prepare(judge, families=["own", "normal", "non_finite"])
-    assert prepared == {"trials": TRIALS, "timed": [0, 1]}
+    assert prepared == {"trials": len(TRIALS), "timed": [0, 1]}
     return judge
 
 

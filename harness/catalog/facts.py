@@ -18,7 +18,6 @@ DTYPES = ("float32", "bfloat16", "float16", "float64")
 
 DEVICES = ("cuda", "cpu")
 
-
 _PROBLEM_FACTS = ("SWEEP", "FAMILIES")
 
 _KERNEL_FACTS = ("DEVICES", "DTYPES", "MIN_CAPABILITY", "REQUIRES", "KNOWN_DEFECT")

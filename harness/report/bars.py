@@ -37,9 +37,8 @@ def summary(run: Run) -> Figure | None:
     sweep would find (`stats.mean_speedup`). Kernels without a ranked case are listed last
     with what became of them; baselines other than eager are shown as kernels are.
     """
-    subjects = [s for s in run.baselines if s.name != "eager"] + run.kernels
     bars = [
-        [_bar(run.frame[run.frame["dtype"] == dtype], subject) for subject in subjects]
+        [_bar(run.frame[run.frame["dtype"] == dtype], subject) for subject in run.contenders]
         for dtype in run.dtypes
     ]
     ranking = sorted(zip(*bars, strict=True), key=_overall)

@@ -36,9 +36,8 @@ def latency(run: Run) -> Figure | None:
     """Median times; None where nothing was timed."""
     if not layout.timed_rows(run.frame).any():
         return None
-    subjects = [*run.baselines, *run.kernels]
     figure = _panels(
-        run, "Median latency, 95% interval", "latency (µs, log)", subjects, layout.times
+        run, "Median latency, 95% interval", "latency (µs, log)", run.subjects, layout.times
     )
     time_axis(figure.axes[0], "y", gap=0.12)
     return figure
@@ -48,9 +47,8 @@ def relative(run: Run) -> Figure | None:
     """Speed-ups over eager; None where there are none."""
     if not any(layout.speedups(run.frame, kernel) for kernel in run.kernels):
         return None
-    subjects = [s for s in run.baselines if s.name != "eager"] + run.kernels
     detail = "Speed-up over eager, 95% interval"
-    figure = _panels(run, detail, "speed-up (log)", subjects, layout.speedups)
+    figure = _panels(run, detail, "speed-up (log)", run.contenders, layout.speedups)
     for panel in figure.axes:
         panel.axhline(1, color=INK, lw=0.8, zorder=1)
     ratio_axis(figure.axes[0], "y", gap=0.1)

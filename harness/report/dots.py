@@ -24,9 +24,8 @@ from harness.report.numbers import format_ratio, format_us
 
 def latency(run: Run) -> Figure | None:
     """Median times; None where nothing was timed."""
-    subjects = [*run.baselines, *run.kernels]
     detail = "Median latency, 95% interval"
-    figure = _lists(run, detail, "latency (µs, log)", subjects, layout.times, format_us)
+    figure = _lists(run, detail, "latency (µs, log)", run.subjects, layout.times, format_us)
     if figure is not None:
         time_axis(figure.axes[0], "x", gap=0.15)
     return figure
@@ -36,9 +35,8 @@ def relative(run: Run) -> Figure | None:
     """Speed-ups over eager; None where there are none."""
     if not any(layout.speedups(run.frame, kernel) for kernel in run.kernels):
         return None
-    subjects = [s for s in run.baselines if s.name != "eager"] + run.kernels
     detail = "Speed-up over eager, 95% interval"
-    figure = _lists(run, detail, "speed-up (log)", subjects, layout.speedups, format_ratio)
+    figure = _lists(run, detail, "speed-up (log)", run.contenders, layout.speedups, format_ratio)
     if figure is not None:
         for panel in figure.axes:
             panel.axvline(1, color=INK, lw=0.8, zorder=1)

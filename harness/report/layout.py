@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from harness import columns, results
-from harness.records import Speedup, Status, Timing
+from harness.records import KERNEL, Speedup, Status, Timing
 from harness.timing import stats
 
 # Okabe and Ito, "Color Universal Design", 2008.
@@ -103,6 +103,16 @@ class Run:
         return _styled(names, KERNEL_COLOURS, is_kernel=True)
 
     @cached_property
+    def subjects(self) -> list[Subject]:
+        """Whoever has times to show: baselines, then kernels."""
+        return [*self.baselines, *self.kernels]
+
+    @cached_property
+    def contenders(self) -> list[Subject]:
+        """Whoever is compared with eager: the other baselines, then kernels."""
+        return [s for s in self.subjects if s.is_kernel or s.name != "eager"]
+
+    @cached_property
     def reasons(self) -> list[str]:
         """Why some of what was timed is not ranked."""
         timed = self.frame[timed_rows(self.frame)]
@@ -173,7 +183,7 @@ def _machine(facts: Mapping[str, Any], device: str) -> list[str]:
 
 def timed_rows(frame: pd.DataFrame) -> pd.Series[bool]:
     """Which rows have a kernel's time."""
-    return columns.interval(frame, "kernel")["middle"].notna()
+    return columns.interval(frame, KERNEL)["middle"].notna()
 
 
 def times(frame: pd.DataFrame, subject: Subject) -> list[Point]:
@@ -185,8 +195,8 @@ def times(frame: pd.DataFrame, subject: Subject) -> list[Point]:
         ]
     own = frame[frame["kernel"] == subject.name]
     # A baseline's uncertainty is nothing to the kernel's own time.
-    as_itself = own["(unranked)"].isin(["", "uncertain"]) & ~columns.uncertain(own, "kernel")
-    return _points(own, columns.interval(own, "kernel"), as_itself)
+    as_itself = own["(unranked)"].isin(["", "uncertain"]) & ~columns.uncertain(own, KERNEL)
+    return _points(own, columns.interval(own, KERNEL), as_itself)
 
 
 def speedups(frame: pd.DataFrame, subject: Subject) -> list[Point]:
@@ -201,7 +211,7 @@ def speedups(frame: pd.DataFrame, subject: Subject) -> list[Point]:
             for s in [stats.speedup_of_medians(eager, time)]
         ]
     own = frame[frame["kernel"] == subject.name]
-    eager, time = columns.interval(own, "eager"), columns.interval(own, "kernel")
+    eager, time = columns.interval(own, "eager"), columns.interval(own, KERNEL)
     ratio = eager["middle"] / time["middle"]
     bare = pd.DataFrame({"middle": ratio, "low": ratio, "high": ratio})
     recorded = columns.speedup(own, "eager")

@@ -137,7 +137,7 @@ def _remarks(rows: Sequence[Result]) -> str:
 
 def _unsteady(rows: Sequence[Result]) -> str:
     """A warning if times are uncertain, as on a machine that does other work."""
-    timed = sum(len(row.baselines) + (row.timing is not None) for row in rows)
+    timed = sum(len(row.timings) for row in rows)
     shaky = sum(len(row.uncertain) for row in rows)
     if not shaky:
         return ""

@@ -1,4 +1,4 @@
-"""Builds all kernels of a run in parallel, before anything is timed."""
+"""PARENT: builds all kernels of a run in parallel, before anything is timed."""
 
 from __future__ import annotations
 

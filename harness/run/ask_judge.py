@@ -123,7 +123,7 @@ class JudgeClient:
                 self._drop(name, case, failed)
                 if self.child is None:  # it died of this one: again without
                     return self._prepare_now(case, index)
-        return Prepared(len(answer["trials"]), answer["timed"], rough_us)
+        return Prepared(answer["trials"], answer["timed"], rough_us)
 
     def _drop(self, baseline: str, case: Case, failed: ChildFailed) -> None:
         self._dropped.add(baseline)

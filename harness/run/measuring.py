@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.records import Case, Timing
+from harness.records import KERNEL, Case, Timing
 from harness.run.ask_judge import JudgeClient, Prepared
 from harness.run.ask_worker import WorkerClient
 from harness.run.plan import Effort
 from harness.timing import stats
-
-KERNEL = "kernel"
-"""The kernel's name among the subjects that are timed; no baseline is called so."""
 
 
 def measure(

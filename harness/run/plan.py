@@ -25,7 +25,7 @@ class Effort:
 
 FULL = {
     "cuda": Effort(
-        "cold", blocks=10, block_us=20_000, min_samples=4, max_samples=20, warm_up_s=0.05
+        timer="cold", blocks=10, block_us=20_000, min_samples=4, max_samples=20, warm_up_s=0.05
     ),
     "cpu": Effort(
         timer="wall", blocks=10, block_us=40_000, min_samples=3, max_samples=20, warm_up_s=0.1
@@ -33,7 +33,7 @@ FULL = {
 }
 QUICK = {
     "cuda": Effort(
-        "cold", blocks=4, block_us=10_000, min_samples=3, max_samples=10, warm_up_s=0.02
+        timer="cold", blocks=4, block_us=10_000, min_samples=3, max_samples=10, warm_up_s=0.02
     ),
     "cpu": Effort(
         timer="wall", blocks=4, block_us=20_000, min_samples=3, max_samples=10, warm_up_s=0.05

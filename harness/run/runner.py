@@ -16,6 +16,7 @@ from harness import scratch
 from harness.catalog.facts import unsupported
 from harness.children import ChildFailed, uninterrupted
 from harness.records import (
+    KERNEL,
     TIMED,
     Build,
     Case,
@@ -29,7 +30,7 @@ from harness.records import (
 from harness.run.ask_builder import build_all
 from harness.run.ask_judge import BaselineFailed, CaseFailed, JudgeClient, JudgeDied
 from harness.run.ask_worker import WorkerClient
-from harness.run.measuring import KERNEL, measure
+from harness.run.measuring import measure
 from harness.run.plan import Plan, Report
 from harness.timing import stats
 from harness.verdict import ruling

@@ -37,6 +37,9 @@ class _Errors:
     worst_at: int
 
 
+_EQUAL = Comparison(None, "", 0.0, 0.0)
+
+
 def compare(output: Any, eager: Any, truth: Any) -> Comparison:
     """Judge one output, tensor or nested tuple, list or dict of tensors, against the truth.
 
@@ -46,11 +49,13 @@ def compare(output: Any, eager: Any, truth: Any) -> Comparison:
     """
     outputs, eagers, truths = (dict(_leaves(value)) for value in (output, eager, truth))
     if list(outputs) != list(eagers):
-        return _wrong(
+        return Comparison(
             Status.WRONG_STRUCTURE,
             f"the kernel returns {_describe(outputs)}, eager {_describe(eagers)}",
         )
-    compared = [_compare_leaf(p, outputs[p], eagers[p], truths[p]) for p in outputs]
+    compared = [
+        _compare_leaf(place, outputs[place], eagers[place], truths[place]) for place in outputs
+    ]
     failed = [c for c in compared if c.status]
     if failed:
         return failed[0]
@@ -58,16 +63,16 @@ def compare(output: Any, eager: Any, truth: Any) -> Comparison:
     return max(measured or compared, key=lambda c: c.error_rel or 0.0)
 
 
-def _leaves(value: Any, path: str = "output") -> Iterator[tuple[str, Any]]:
+def _leaves(value: Any, place: str = "output") -> Iterator[tuple[str, Any]]:
     """Every value that is no container, with its place."""
     if isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{index}]")
+            yield from _leaves(item, f"{place}[{index}]")
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(item, f"{path}[{key!r}]")
+            yield from _leaves(item, f"{place}[{key!r}]")
     else:
-        yield path, value
+        yield place, value
 
 
 def _describe(leaves: dict[str, Any]) -> str:
@@ -78,55 +83,51 @@ def _describe(leaves: dict[str, Any]) -> str:
     )
 
 
-def _wrong(status: Status, reason: str, errors: tuple[float, float] | None = None) -> Comparison:
-    return Comparison(status, reason, *(errors or (None, None)))
-
-
-def _compare_leaf(path: str, output: Any, eager: Any, truth: Any) -> Comparison:
+def _compare_leaf(place: str, output: Any, eager: Any, truth: Any) -> Comparison:
     if type(output) is not type(eager):
-        return _wrong(
+        return Comparison(
             Status.WRONG_STRUCTURE,
-            f"{path} is a {type(output).__name__}, eager's a {type(eager).__name__}",
+            f"{place} is a {type(output).__name__}, eager's a {type(eager).__name__}",
         )
     if not isinstance(eager, Tensor):
         if output == eager:
-            return Comparison(None, "", 0.0, 0.0)
-        return _wrong(Status.WRONG_VALUES, f"{path} is {output!r}, eager's {eager!r}")
+            return _EQUAL
+        return Comparison(Status.WRONG_VALUES, f"{place} is {output!r}, eager's {eager!r}")
     if output.layout != eager.layout:
-        return _wrong(
+        return Comparison(
             Status.WRONG_STRUCTURE,
-            f"{path} has layout {output.layout}, eager's {eager.layout}",
+            f"{place} has layout {output.layout}, eager's {eager.layout}",
         )
     if output.shape != eager.shape:
-        return _wrong(
+        return Comparison(
             Status.WRONG_SHAPE,
-            f"{path} has shape {tuple(output.shape)}, eager's {tuple(eager.shape)}",
+            f"{place} has shape {tuple(output.shape)}, eager's {tuple(eager.shape)}",
         )
     if output.dtype != eager.dtype:
-        return _wrong(Status.WRONG_DTYPE, f"{path} is {output.dtype}, eager's {eager.dtype}")
+        return Comparison(Status.WRONG_DTYPE, f"{place} is {output.dtype}, eager's {eager.dtype}")
     if output.numel() == 0:
-        return Comparison(None, "", 0.0, 0.0)
+        return _EQUAL
     if not (eager.is_floating_point() or eager.is_complex()):
-        return _compare_exact(path, output, eager)
+        return _compare_exact(place, output, eager)
     if eager.is_complex():
         output, eager, truth = map(torch.view_as_real, (output, eager, truth))
-    return _compare_float(path, output, eager, truth)
+    return _compare_float(place, output, eager, truth)
 
 
-def _compare_exact(path: str, output: Tensor, eager: Tensor) -> Comparison:
+def _compare_exact(place: str, output: Tensor, eager: Tensor) -> Comparison:
     wrong = (output != eager).flatten()
     if not wrong.any():
-        return Comparison(None, "", 0.0, 0.0)
+        return _EQUAL
     first = int(wrong.nonzero()[0])
-    return _wrong(
+    return Comparison(
         Status.WRONG_VALUES,
-        f"{int(wrong.sum()):,} of {wrong.numel():,} elements of {path} differ; first at "
+        f"{int(wrong.sum()):,} of {wrong.numel():,} elements of {place} differ; first at "
         f"{_index(first, eager)}: kernel {output.flatten()[first].item()}, "
         f"eager {eager.flatten()[first].item()}",
     )
 
 
-def _compare_float(path: str, output: Tensor, eager: Tensor, truth: Tensor) -> Comparison:
+def _compare_float(place: str, output: Tensor, eager: Tensor, truth: Tensor) -> Comparison:
     kernel64, eager64 = output.double().flatten(), eager.double().flatten()
     truth64 = truth.flatten()
     # Truth as the dtype holds it: a float16 result may overflow where float64 does not.
@@ -134,9 +135,9 @@ def _compare_float(path: str, output: Tensor, eager: Tensor, truth: Tensor) -> C
     misplaced = ~(_same_class(kernel64, eager64) | _same_class(kernel64, rounded))
     if misplaced.any():
         first = int(misplaced.nonzero()[0])
-        return _wrong(
+        return Comparison(
             Status.NON_FINITE,
-            f"{int(misplaced.sum()):,} of {misplaced.numel():,} elements of {path} are NaN or "
+            f"{int(misplaced.sum()):,} of {misplaced.numel():,} elements of {place} are NaN or "
             f"infinite on one side only; first at {_index(first, eager)}: "
             f"kernel {kernel64[first].item():.6g}, eager {eager64[first].item():.6g}",
         )
@@ -160,12 +161,13 @@ def _compare_float(path: str, output: Tensor, eager: Tensor, truth: Tensor) -> C
     ):
         if not error <= budget:
             at = kernel_errors.worst_at
-            return _wrong(
+            return Comparison(
                 Status.WRONG_VALUES,
-                f"{name} of {path} is {error:.3g}, budget {budget:.3g} (eager {eager_error:.3g}); "
+                f"{name} of {place} is {error:.3g}, budget {budget:.3g} (eager {eager_error:.3g}); "
                 f"worst at {_index(at, eager)}: kernel {kernel64[at].item():.9g}, "
                 f"truth {truth64[at].item():.9g}",
-                (kernel_errors.frobenius, eager_errors.frobenius),
+                kernel_errors.frobenius,
+                eager_errors.frobenius,
             )
     return Comparison(None, "", kernel_errors.frobenius, eager_errors.frobenius)
 
