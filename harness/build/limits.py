@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.build import diagnostics, toolchain
+from harness.build import aten, diagnostics, toolchain
 from harness.build.headers import with_own_headers
 from harness.build.lean import INCLUDE
 from harness.build.prelude import without_comments
@@ -131,8 +131,8 @@ def _unknown_to_all(name: str, error: str, arguments: Mapping[str, Any]) -> bool
     member = re.search(r"has no member|is not a member", error)
     of_torchs = member and not re.search(r'"(?:at|c10)::cuda"|‘(?:at|c10)::cuda’', error)
     # Headers are full of parameters called `n`, but leave such names alone where sources see them.
-    ops = Path(cpp_extension.include_paths()[0]) / "ATen" / "ops"
-    short = len(name) <= 2 and name not in ("at", "py") and not (ops / f"{name}.h").exists()
+    torch_include = Path(cpp_extension.include_paths()[0])
+    short = len(name) <= 2 and name not in ("at", "py") and not aten.exists(name, torch_include)
     home = diagnostics.missing_include(error)
     known_home = mirrored and home and home not in brought
     return (bool(short or known_home) and not of_torchs) or not _mentioned(name)
