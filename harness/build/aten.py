@@ -10,6 +10,7 @@ import contextlib
 import functools
 import mmap
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,10 +108,26 @@ def symbol(entry: str, torch_include: Path) -> str:
         (torch_include.parent / "lib" / "libtorch_cpu.so").open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as library,
     ):
-        start = library.find(prefix)
-        if start >= 0:
-            return library[start : library.find(b"\0", start)].decode()
+        for start, end in _name_tables(library):
+            found = library.find(prefix, start, end)
+            if found >= 0:
+                return library[found : library.find(b"\0", found)].decode()
     return ""
+
+
+def _name_tables(library: mmap.mmap) -> Iterator[tuple[int, int]]:
+    """Where a 64-bit ELF file has the names that it shows to others: the file has gigabytes."""
+    if library[:5] != b"\x7fELF\x02":
+        return
+    (headers,) = struct.unpack_from("<Q", library, 0x28)
+    size, count = struct.unpack_from("<HH", library, 0x3A)
+    for header in range(headers, headers + size * count, size):
+        kind, flags, _, start, length = struct.unpack_from("<IQQQQ", library, header + 4)
+        if kind == _STRINGS and flags & _LOADED:
+            yield start, start + length
+
+
+_STRINGS, _LOADED = 3, 2  # SHT_STRTAB, SHF_ALLOC
 
 
 def exists(name: str, torch_include: Path) -> bool:

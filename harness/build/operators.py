@@ -218,8 +218,9 @@ class _Writer:
     def add_by_dimension(self, name: str, *, as_method: bool, as_function: bool) -> None:
         if name.endswith("_mean") and _PAIR not in self.results:
             return
-        result = "auto" if name.endswith("_mean") else "Tensor"
-        if as_method:
+        pair = name.endswith("_mean")
+        result = "auto" if pair else "Tensor"
+        if as_method and not pair:
             self.methods.append(
                 f"{result} {name}(int d) const {{ return {name}(IntArrayRef(int64_t(d))); }}"
             )
