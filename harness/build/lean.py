@@ -91,7 +91,7 @@ def digest() -> str:
     """A hash of the lean headers and of what `prepare` writes: part of every artifact's key."""
     # The prelude's words are part of what a library was built from, as the headers are.
     content = hashlib.sha256()
-    for name in ("lean.py", "prelude.py", "operators.py", "headers.py"):
+    for name in ("lean.py", "prelude.py", "operators.py", "aten.py", "headers.py"):
         content.update((INCLUDE.parent / name).read_bytes())
     for path in sorted(INCLUDE.rglob("*.h")):
         content.update(str(path.relative_to(INCLUDE)).encode() + path.read_bytes())

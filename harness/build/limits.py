@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.build import diagnostics, toolchain
+from harness.build import aten, diagnostics, toolchain
 from harness.build.headers import with_own_headers
 from harness.build.lean import INCLUDE
 from harness.build.prelude import without_comments
@@ -129,15 +129,29 @@ def _unknown_to_all(name: str, error: str, arguments: Mapping[str, Any]) -> bool
 
     sources = [*arguments["cpp_sources"], *arguments["cuda_sources"]]
     text = with_own_headers(sources, arguments)
-    torch_headers = re.findall(r'#\s*include\s*[<"]((?:torch|ATen|c10)/[^>"]+)', text)
-    mirrored = all((INCLUDE / header).exists() for header in torch_headers)
+    mirrored, brought = _mirrors(text)
     member = re.search(r"has no member|is not a member", error)
     of_torchs = member and not re.search(r'"(?:at|c10)::cuda"|‘(?:at|c10)::cuda’', error)
     # Headers are full of parameters called `n`, but leave such names alone where sources see them.
-    ops = Path(cpp_extension.include_paths()[0]) / "ATen" / "ops"
-    short = len(name) <= 2 and name not in ("at", "py") and not (ops / f"{name}.h").exists()
-    known_home = mirrored and bool(diagnostics.missing_include(error))
-    return ((short or known_home) and not of_torchs) or not _mentioned(name)
+    torch_include = Path(cpp_extension.include_paths()[0])
+    short = len(name) <= 2 and name not in ("at", "py") and not aten.exists(name, torch_include)
+    home = diagnostics.missing_include(error)
+    known_home = mirrored and home and home not in brought
+    return (bool(short or known_home) and not of_torchs) or not _mentioned(name)
+
+
+def _mirrors(text: str) -> tuple[bool, set[str]]:
+    """Do we mirror every header of torch's that is included, and which do ours come to bring?"""
+    include = re.compile(r'#\s*include\s*[<"]((?:torch|ATen|c10)/[^>"]+)')
+    brought = set(include.findall(text))
+    mirrored = all((INCLUDE / header).exists() for header in brought)
+    waiting = list(brought)
+    while waiting:
+        header = INCLUDE / waiting.pop()
+        new = set(include.findall(header.read_text())) - brought if header.exists() else set()
+        brought |= new
+        waiting += new
+    return mirrored, brought
 
 
 def _lines_before(error: Diagnostic, count: int, arguments: Mapping[str, Any]) -> str:

@@ -1,20 +1,21 @@
 """ATen's functions and Tensor's methods that a source names, declared for the lean headers.
 
-torch's own headers for them are generated, one line a function, around `at::_ops::NAME::call`.
-Read here, each becomes a declaration in the lean headers' types and a call of that same entry
-point, by its name in libtorch: every overload that the real headers have and no other, whatever
-the version. One that takes or returns what the lean headers do not know is deleted, so that a
-source that means it ends in the real headers.
+Each becomes a declaration in the lean headers' types and a call of the entry point that the real
+one calls, by its name in libtorch: every overload that the real headers have and no other. One that
+takes or returns what the lean headers do not know is deleted, so that a source that means it ends
+in the real headers.
 """
 
 from __future__ import annotations
 
 import functools
-import mmap
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from harness.build import aten
+from harness.build.aten import Parameter, Wrapper
 
 INCLUDE = Path(__file__).resolve().parent / "include"
 
@@ -98,6 +99,7 @@ _RESULTS = {
     "at::ScalarType": ("ScalarType", "ScalarType"),
 }
 
+_PAIR = "::std::tuple<at::Tensor,at::Tensor>"
 _TUPLES = {
     f"::std::tuple<{','.join(['at::Tensor'] * count)}>": (
         f"ReturnedTuple<{count}>",
@@ -106,31 +108,28 @@ _TUPLES = {
     for count in range(2, 6)
 }
 _VECTORS = {"::std::vector<at::Tensor>": ("ReturnedVector", "std::vector<Tensor>")}
-_HEADER_WORDS = {"TUPLE": r"\bstd\b.*\btuple\b", "VECTOR": r"\bstd\b.*\bvector\b"}
+
+# What results need of the standard library: how a source shows that it has it, and which those are.
+_HEADERS = {
+    "TUPLE": (r"\bstd\b.*\btuple\b", _TUPLES),
+    "VECTOR": (r"\bstd\b.*\bvector\b", _VECTORS),
+}
+
+_TAKERS = {
+    "Returned": "from",
+    "ReturnedTuple": "tuple_from",
+    "ReturnedVector": "vector_from",
+}
+
+_OPTIONS = {
+    "dtype_opt": "dtype_opt_",
+    "layout_opt": "layout_opt_",
+    "device_opt": "device_opt_",
+    "pinned_memory_opt": "pinned_opt_",
+}
 
 # Beside those that are generated, torch writes an overload by hand, lest a dimension be `unbiased`.
 _BY_DIMENSION = {"var", "std", "var_mean", "std_mean"}
-
-_FIELDS = {"dtype_opt": "dtype", "layout_opt": "layout", "device_opt": "device"} | {
-    "pinned_memory_opt": "pinned"
-}
-
-_FUNCTION = re.compile(
-    r"^inline (?P<result>[^()\n]+?) (?P<name>\w+)\((?P<parameters>.*)\) \{\n"
-    r"\s+return at::_ops::(?P<entry>\w+)::call\((?P<arguments>.*)\);\n",
-    re.MULTILINE,
-)
-_METHOD = re.compile(
-    r"^inline (?P<result>[^()\n]+?) Tensor::(?P<name>\w+)\((?P<parameters>.*)\) const \{\n"
-    r"\s+return at::_ops::(?P<entry>\w+)::call\((?P<arguments>.*)\);\n",
-    re.MULTILINE,
-)
-_DECLARED_METHOD = re.compile(r"^  [^()\n]+? (\w+)\((.*)\) const;$", re.MULTILINE)
-_FACTORY = re.compile(
-    r"^inline at::Tensor (?P<name>\w+)\((?P<parameters>.*)\) \{\n(?:.*\n)?"
-    r"\s+return autograd::make_variable\(at::\w+\((?P<arguments>.*)\), /\*requires_grad",
-    re.MULTILINE,
-)
 
 
 @dataclass(frozen=True)
@@ -157,52 +156,26 @@ def declarations(code: str, torch_include: Path) -> Declarations:
     methods = set(re.findall(r"(?:\.|->)\s*(\w+)\s*\(", code)) - own
     meant = set(re.findall(r"\b(?:at|torch)\s*::\s*(\w+)", code)) - own
     bare = set(re.findall(r"(?<![.:>\w])(\w+)\s*\(", code)) - own - meant
-    sure = [*_methods(methods, torch_include), *_functions(meant, torch_include)]
-    results = {overload.result for overload in sure}
-    headers = {
-        "TUPLE": any(result in _TUPLES for result in results),
-        "VECTOR": any(result in _VECTORS for result in results),
-    }
-    headers |= {name: True for name, word in _HEADER_WORDS.items() if re.search(word, code)}
-    known = (
-        _RESULTS | (_TUPLES if headers["TUPLE"] else {}) | (_VECTORS if headers["VECTOR"] else {})
-    )
-    entries: dict[str, str] = {}
-    inside, bodies = [], []
-    for overload in [*sure, *_functions(bare, torch_include)]:
-        declared, defined = _text(overload, known, entries, torch_include)
-        inside += [declared] if overload.method else []
-        bodies.append(defined)
-    for name in _BY_DIMENSION:
-        result = "auto" if name.endswith("_mean") else "Tensor"
-        list_of_it = "IntArrayRef(int64_t(d))"
-        if name in methods:
-            inside.append(f"{result} {name}(int d) const {{ return {name}({list_of_it}); }}")
-        if name in meant | bare:
-            bodies.append(
-                f"namespace lean {{ inline {result} {name}(const Tensor& x, int d) "
-                f"{{ return {name}(x, {list_of_it}); }} }} namespace at {{ using lean::{name}; }}"
-            )
-    bodies += _factories(meant | bare, torch_include)
+    sure = [*aten.methods(methods, torch_include), *aten.functions(meant, torch_include)]
+    results = {wrapper.result for wrapper in sure}
+    headers = [
+        name
+        for name, (word, types) in _HEADERS.items()
+        if results & set(types) or re.search(word, code)
+    ]
+    writer = _Writer(torch_include, _RESULTS | _merged(_HEADERS[name][1] for name in headers))
+    for wrapper in [*sure, *aten.functions(bare, torch_include)]:
+        writer.add(wrapper)
+    for name in sorted(_BY_DIMENSION & (methods | meant | bare)):
+        writer.add_by_dimension(name, as_method=name in methods, as_function=name in meant | bare)
+    for factory in aten.factories(meant | bare, torch_include):
+        writer.add_factory(factory)
     return Declarations(
-        " ".join(entries.values()),
-        " ".join(inside),
-        " ".join(bodies),
-        tuple(name for name, needed in headers.items() if needed),
+        " ".join(writer.entries.values()),
+        " ".join(writer.methods),
+        " ".join(writer.definitions),
+        tuple(headers),
     )
-
-
-@dataclass(frozen=True)
-class _Overload:
-    """One wrapper of torch's around an entry point."""
-
-    result: str
-    name: str
-    parameters: Sequence[tuple[str, str, str]]
-    """Type, name, and default or an empty string."""
-    entry: str
-    arguments: Sequence[str]
-    method: bool
 
 
 @functools.cache
@@ -213,217 +186,122 @@ def _declared_by_hand() -> frozenset[str]:
     return frozenset(one or other for one, other in re.findall(declared, text, re.MULTILINE))
 
 
-def _functions(names: set[str], torch_include: Path) -> Iterator[_Overload]:
-    folder = torch_include / "ATen" / "ops"
-    for name in sorted(names):
-        text = _read(folder / f"{_root(name, folder)}.h")
-        for match in _FUNCTION.finditer(text):
-            if match["name"] == name:
-                yield _overload(match, _parameters(match["parameters"]), method=False)
+@dataclass
+class _Writer:
+    """Collects the C++ text, wrapper by wrapper."""
 
+    torch_include: Path
+    results: Mapping[str, tuple[str, str]]
+    entries: dict[str, str] = field(default_factory=dict)
+    methods: list[str] = field(default_factory=list)
+    definitions: list[str] = field(default_factory=list)
 
-def _methods(names: set[str], torch_include: Path) -> Iterator[_Overload]:
-    if not names:
-        return
-    text = _read(torch_include / "ATen" / "core" / "TensorBody.h")
-    declared = {
-        (match[1], _without_defaults(parameters)): parameters
-        for match in _DECLARED_METHOD.finditer(text)
-        if match[1] in names and (parameters := _parameters(match[2])) is not None
-    }
-    for match in _METHOD.finditer(text):
-        key = (match["name"], _without_defaults(_parameters(match["parameters"])))
-        if key in declared:
-            yield _overload(match, declared[key], method=True)
-
-
-def _factories(names: set[str], torch_include: Path) -> Iterator[str]:
-    """torch's own versions of the functions that make a tensor of nothing: they mind gradients."""
-    folder = torch_include / "torch" / "csrc" / "autograd" / "generated"
-    text = _read(folder / "variable_factories.h") if names else ""
-    for match in _FACTORY.finditer(text):
-        parameters = _parameters(match["parameters"])
-        if match["name"] not in names or any(type_ not in _TYPES for type_, _, _ in parameters):
-            continue
-        given = ", ".join("options" if "options" in a else a for a in _split(match["arguments"]))
-        name, taken = match["name"], _listed(parameters, True)
-        yield (
-            f"namespace lean::factories::torch {{ inline Tensor {name}({taken}) "
-            f"{{ return finish(at::{name}({given}), options); }} }} "
-            f"namespace torch {{ using lean::factories::torch::{name}; }}"
+    def add(self, wrapper: Wrapper) -> None:
+        result, body = self._body(wrapper)
+        parameters = _listed(wrapper.parameters)
+        if wrapper.method:
+            end = "" if body else " = delete"
+            self.methods.append(f"{result} {wrapper.name}({parameters}) const{end};")
+            head = f"inline {result} Tensor::{wrapper.name}"
+            plain = _listed(wrapper.parameters, defaults=False)
+            if body:
+                self.definitions.append(f"namespace lean {{ {head}({plain}) const {{ {body} }} }}")
+            return
+        # Where argument-dependent lookup finds it, if a tensor is among the arguments.
+        has_tensor = any(re.search(r"\bI?Tensor(?!Options)", p.type) for p in wrapper.parameters)
+        home = "lean" if has_tensor else "lean::factories"
+        end = f"{{ {body} }}" if body else "= delete;"
+        self._define(
+            home, "at", f"inline {result} {wrapper.name}({parameters}) {end}", wrapper.name
         )
 
+    def add_by_dimension(self, name: str, *, as_method: bool, as_function: bool) -> None:
+        if name.endswith("_mean") and _PAIR not in self.results:
+            return
+        pair = name.endswith("_mean")
+        result = "auto" if pair else "Tensor"
+        if as_method and not pair:
+            self.methods.append(
+                f"{result} {name}(int d) const {{ return {name}(IntArrayRef(int64_t(d))); }}"
+            )
+        if as_function:
+            body = f"return {name}(x, IntArrayRef(int64_t(d)));"
+            self._define(
+                "lean", "at", f"inline {result} {name}(const Tensor& x, int d) {{ {body} }}", name
+            )
 
-def _root(name: str, folder: Path) -> str:
-    """The operator that a function belongs to: add for add_out and add_."""
-    roots = (name, re.sub(r"_outf?$", "", name), name.removesuffix("_"))
-    return next((root for root in roots if (folder / f"{root}.h").exists()), name)
+    def add_factory(self, factory: Wrapper) -> None:
+        if not all(p.type in _TYPES for p in factory.parameters):
+            return
+        given = ", ".join("options" if "options" in a else a for a in factory.arguments)
+        body = f"return finish(at::{factory.name}({given}), options);"
+        head = f"inline Tensor {factory.name}({_listed(factory.parameters)})"
+        self._define("lean::factories::torch", "torch", f"{head} {{ {body} }}", factory.name)
 
-
-def _overload(
-    match: re.Match[str], parameters: Sequence[tuple[str, str, str]], *, method: bool
-) -> _Overload:
-    arguments = _split(match["arguments"])
-    return _Overload(match["result"], match["name"], parameters, match["entry"], arguments, method)
-
-
-def _text(
-    overload: _Overload,
-    results: dict[str, tuple[str, str]],
-    entries: dict[str, str],
-    torch_include: Path,
-) -> tuple[str, str]:
-    """What stands inside class Tensor and what after it; the entry point joins `entries`."""
-    result, body = _body(overload, results, entries, torch_include)
-    parameters = _listed(overload.parameters, True)
-    if overload.method:
-        declared = f"{result} {overload.name}({parameters}) const{'' if body else ' = delete'};"
-        plain = _listed(overload.parameters, False)
-        head = f"inline {result} Tensor::{overload.name}({plain}) const"
-        return declared, f"namespace lean {{ {head} {{ {body} }} }}" if body else ""
-    # Where argument-dependent lookup finds it, if a tensor is among the arguments; at:: has all.
-    has_tensor = any(
-        "Tensor" in type_ and "Options" not in type_ for type_, *_ in overload.parameters
-    )
-    end = f"{{ {body} }}" if body else "= delete;"
-    head = f"inline {result} {overload.name}({parameters}) {end}"
-    if has_tensor:
-        return "", f"namespace lean {{ {head} }} namespace at {{ using lean::{overload.name}; }}"
-    return "", (
-        f"namespace lean::factories {{ {head} }} "
-        f"namespace at {{ using lean::factories::{overload.name}; }}"
-    )
-
-
-def _body(
-    overload: _Overload,
-    results: dict[str, tuple[str, str]],
-    entries: dict[str, str],
-    torch_include: Path,
-) -> tuple[str, str]:
-    """The wrapper's result, and its body; an empty one if it is beyond the lean headers."""
-    types = {name: type_ for type_, name, _ in overload.parameters}
-    if not all(type_ in _TYPES for type_ in types.values()):
-        return "void", ""
-    in_place = overload.result in ("at::Tensor &", "const at::Tensor &")
-    entry_result, result = results.get(overload.result, ("", ""))
-    if in_place:
-        entry_result, result = "void*", overload.result.replace("at::", "").replace(" &", "&")
-    if not entry_result or not _declare(overload.entry, entry_result, entries, torch_include):
-        return "void", ""
-    arguments = ", ".join(_argument(a, types) for a in overload.arguments)
-    call = f"aten::{overload.entry}"
-    if in_place:
-        outs = [name for name, type_ in types.items() if type_ == "at::Tensor &"]
-        changed = "self()" if overload.method else (outs or list(types))[-1 if outs else 0]
-        return result, f"{call}({arguments}); return {changed};"
-    if entry_result.startswith("Returned"):
-        comma = ", " if arguments else ""
-        taker = {"Returned": "from", "ReturnedVector": "vector_from"}.get(
-            entry_result, "tuple_from"
+    def _define(self, home: str, shown_in: str, text: str, name: str) -> None:
+        self.definitions.append(
+            f"namespace {home} {{ {text} }} namespace {shown_in} {{ using {home}::{name}; }}"
         )
-        return result, f"return Tensor::{taker}({call}{comma}{arguments});"
-    return result, f"return {call}({arguments});"
+
+    def _body(self, wrapper: Wrapper) -> tuple[str, str]:
+        """The wrapper's result, and its body; an empty one if it is beyond the lean headers."""
+        types = {p.name: p.type for p in wrapper.parameters}
+        in_place = wrapper.result in ("at::Tensor &", "const at::Tensor &")
+        entry_result, result = self.results.get(wrapper.result, ("", ""))
+        if in_place:
+            entry_result = "void*"
+            result = wrapper.result.replace("at::", "").replace(" &", "&")
+        if not entry_result or not all(type_ in _TYPES for type_ in types.values()):
+            return "void", ""
+        if not self._declare(wrapper.entry, entry_result):
+            return "void", ""
+        arguments = ", ".join(_argument(a, types) for a in wrapper.arguments)
+        call = f"aten::{wrapper.entry}"
+        if in_place:
+            outs = [name for name, type_ in types.items() if type_ == "at::Tensor &"]
+            changed = "self()" if wrapper.method else outs[-1] if outs else next(iter(types))
+            return result, f"{call}({arguments}); return {changed};"
+        if entry_result.startswith("Returned"):
+            kind = entry_result.partition("<")[0]
+            comma = ", " if arguments else ""
+            return result, f"return Tensor::{_TAKERS[kind]}({call}{comma}{arguments});"
+        return result, f"return {call}({arguments});"
+
+    def _declare(self, entry: str, result: str) -> bool:
+        """Declare an entry point as libtorch has it; false if that cannot be."""
+        if entry in self.entries:
+            return True
+        parameters = aten.entry_parameters(entry, self.torch_include)
+        symbol = aten.symbol(entry, self.torch_include)
+        if parameters is None or not symbol or any(p.type not in _ENTRY_TYPES for p in parameters):
+            return False
+        types = ", ".join(_ENTRY_TYPES[p.type] for p in parameters)
+        self.entries[entry] = (
+            f'namespace lean::aten {{ {result} {entry}({types}) LEAN_SYMBOL("{symbol}"); }}'
+        )
+        return True
 
 
-def _argument(expression: str, types: dict[str, str]) -> str:
+def _argument(expression: str, types: Mapping[str, str]) -> str:
     """What a wrapper of torch's passes on, in the lean headers' words."""
     if "*this" in expression:
         return "handle()"
     if "check_tensor_options" in expression:
         return "format_of(options, memory_format)"
-    if field := re.search(r"options\.(\w+)\(\)", expression):
-        return f"options.{_FIELDS[field[1]]}_opt_()"
+    if option := re.search(r"options\.(\w+)\(\)", expression):
+        return f"options.{_OPTIONS[option[1]]}()"
     name = next(word for word in re.findall(r"\w+", expression) if word in types)
     return _TYPES[types[name]][1].format(name)
 
 
-def _declare(entry: str, result: str, entries: dict[str, str], torch_include: Path) -> bool:
-    """Declare an entry point as libtorch has it; false if that cannot be."""
-    if entry in entries:
-        return True
-    symbol = _symbol(entry, torch_include)
-    for header in _ops_headers(entry, torch_include):
-        found = re.search(
-            rf"struct TORCH_API {entry} \{{.*?static [^\n]*? call\((.*?)\);\n", _read(header), re.S
-        )
-        if not found:
-            continue
-        types = [type_ for type_, _, _ in _parameters(found[1])]
-        if not symbol or not all(type_ in _ENTRY_TYPES for type_ in types):
-            return False
-        given = ", ".join(_ENTRY_TYPES[type_] for type_ in types)
-        entries[entry] = (
-            f'namespace lean::aten {{ {result} {entry}({given}) LEAN_SYMBOL("{symbol}"); }}'
-        )
-        return True
-    return False
-
-
-def _ops_headers(entry: str, torch_include: Path) -> Iterator[Path]:
-    """Where an entry point may be declared: NAME_ops.h for NAME_OVERLOAD, longest first."""
-    words = entry.split("_")
-    for end in range(len(words), 0, -1):
-        path = torch_include / "ATen" / "ops" / f"{'_'.join(words[:end])}_ops.h"
-        if path.exists():
-            yield path
-
-
-def _symbol(entry: str, torch_include: Path) -> str:
-    """An entry point's name in libtorch, parameters included: there is one `call` for each."""
-    prefix = f"_ZN2at4_ops{len(entry)}{entry}4callE".encode()
-    with (
-        (torch_include.parent / "lib" / "libtorch_cpu.so").open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as library,
-    ):
-        start = library.find(prefix)
-        if start < 0:
-            return ""
-        # A library with all its symbols also has those of parts of functions: NAME.cold.
-        return library[start : library.find(b"\0", start)].partition(b".")[0].decode()
-
-
-def _listed(parameters: Sequence[tuple[str, str, str]], defaults: bool) -> str:
+def _listed(parameters: Sequence[Parameter], *, defaults: bool = True) -> str:
     """Parameters in the lean headers' types."""
     return ", ".join(
-        f"{_TYPES[type_][0] if type_ in _TYPES else _UNKNOWN.get(type_, 'Unknown')} {name}"
-        + (f" = {_default(default)}" if default and defaults else "")
-        for type_, name, default in parameters
+        f"{_TYPES[p.type][0] if p.type in _TYPES else _UNKNOWN.get(p.type, 'Unknown')} {p.name}"
+        + (f" = {'{}' if 'nullopt' in p.default else p.default}" if p.default and defaults else "")
+        for p in parameters
     )
 
 
-def _default(text: str) -> str:
-    return "{}" if "nullopt" in text else text
-
-
-def _parameters(text: str) -> list[tuple[str, str, str]]:
-    parts = []
-    for parameter in _split(text):
-        declared, _, default = parameter.partition("=")
-        type_, name = re.fullmatch(r"(.*?)\s*(\w+)", declared.strip()).groups()  # type: ignore[union-attr]
-        parts.append((type_, name, default))
-    return parts
-
-
-def _without_defaults(parameters: Sequence[tuple[str, str, str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((type_, name) for type_, name, _ in parameters)
-
-
-def _split(text: str) -> list[str]:
-    """At the commas that no bracket holds."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character in "<({") - (character in ">)}")
-        if character == "," and not depth:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts if part.strip()]
-
-
-@functools.cache
-def _read(header: Path) -> str:
-    try:
-        return header.read_text()
-    except OSError:
-        return ""
+def _merged(mappings: Iterable[Mapping[str, tuple[str, str]]]) -> dict[str, tuple[str, str]]:
+    return {key: value for mapping in mappings for key, value in mapping.items()}

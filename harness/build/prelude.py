@@ -64,7 +64,7 @@ _PARTS = {
     r"|kF16|kFloat16",
     "PYTHON": r"PYBIND11_MODULE|pybind11|py|Py\w+",
     "PLAIN_ERRORS": "PYBIND11_MODULE",
-    "CUBLAS": r"cublas\w*|\w*Blas\w*",
+    "CUBLAS": r"cublas\w*|\w*Blas\w*|TORCH_CUDABLAS_CHECK",
     "ACCESSOR": r"\w*accessor\w*|\w*TensorAccessor\w*|\w*PtrTraits",
     "BLOBS": r"from_blob|(?:torch|at)\s*::\s*tensor",
     "GUARDS": r"\w*DeviceGuard|NoGradGuard|AutoGradMode|GradMode",

@@ -217,7 +217,7 @@ def test_cuda_sources_do_the_same_by_both_headers(
     compare("cuda", tmp_path)
 
 
-GUARDED = "#include <torch/extension.h>\n#include <c10/cuda/CUDAStream.h>\n"
+PLAIN = "#include <torch/extension.h>\n"
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,13 @@ GUARDED = "#include <torch/extension.h>\n#include <c10/cuda/CUDAStream.h>\n"
         ('k.cu(9): error: namespace "torch" has no member "cudnn_convolution"', "", False),
         ("k.py:9:10: fatal error: no/such/header.h: No such file or directory", "", True),
         (f"{lean.INCLUDE}/a.h:9:10: fatal error: b.h: No such file or directory", "", False),
-        ('k.cu(9): error: identifier "C10_CUDA_CHECK" is undefined', GUARDED, True),
+        ('k.cu(9): error: identifier "C10_CUDA_CHECK" is undefined', PLAIN, True),
+        # Where the header is included that has it, it is ours that lacks it.
+        (
+            'k.cu(9): error: identifier "AT_CUDA_CHECK" is undefined',
+            "#include <ATen/cuda/CUDAContext.h>\n",
+            False,
+        ),
         # A header of torch's that we do not mirror might bring it.
         (
             'k.cu(9): error: identifier "C10_CUDA_CHECK" is undefined',

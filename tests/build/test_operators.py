@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from torch.utils import cpp_extension
 
+from harness.build import toolchain
+from harness.build.lean import INCLUDE as LEAN
 from harness.build.operators import declarations
 
 INCLUDE = Path(cpp_extension.include_paths()[0])
@@ -76,3 +79,20 @@ def test_what_is_declared_by_hand_is_not_declared_twice() -> None:
 
 def test_headers_without_the_function_bring_nothing(tmp_path: Path) -> None:
     assert declarations("x.sum(1); at::relu(x);", tmp_path).definitions == ""
+
+
+def test_every_operator_of_this_torch_can_be_declared(tmp_path: Path) -> None:
+    names = {path.name.removesuffix("_ops.h") for path in INCLUDE.glob("ATen/ops/*_ops.h")}
+    found = declarations(" ".join(f"x.{name}(); at::{name}();" for name in names), INCLUDE)
+    declared = len(symbols(found.entries))
+    assert len(names) > 1000 and declared > len(names)
+    assert found.definitions.count("= delete") < declared / 10
+    lines = [f"#define LEAN_{name}" for name in (*found.headers, "OPTIONAL", "HALF")]
+    lines += [f"#define LEAN_ENTRIES {found.entries}", f"#define LEAN_METHODS {found.methods}"]
+    lines += [f"#define LEAN_DEFINITIONS {found.definitions}", "#include <torch/torch.h>"]
+    source = tmp_path / "all.cpp"
+    source.write_text("\n".join(lines))
+    folders = [f"-I{LEAN}", "-isystem", INCLUDE]
+    subprocess.run(
+        [*toolchain.host_compiler(), "-fsyntax-only", "-std=c++17", *folders, source], check=True
+    )

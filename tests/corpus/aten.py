@@ -102,6 +102,7 @@ std::vector<torch::Tensor> layers(torch::Tensor x, torch::Tensor w) {
           torch::conv1d(x.select(2, 0), w.select(2, 0)), torch::gelu(x), at::gelu(x, "tanh"),
           torch::layer_norm(x, {x.size(-1)}), torch::silu(x), torch::leaky_relu(x, 0.1),
           torch::elu(x), torch::hardtanh(x, -0.5, 0.5), torch::softplus(x), at::mish(x),
+          torch::mse_loss(x, x + 1), torch::mse_loss(x, x + 1, at::Reduction::Sum),
           torch::group_norm(x, 2), torch::batch_norm(x, {}, {}, {}, {}, true, 0.1, 1e-5, false),
           torch::dropout(x, 0.5, false), torch::constant_pad_nd(x, {1, 1}, 0.5),
           torch::upsample_nearest2d(x, {8, 8}), torch::einsum("nchw->n", {x})};

@@ -245,7 +245,9 @@ torch::Tensor add(torch::Tensor x, c10::optional<torch::Tensor> bias, double by)
 }
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   m.def("add", &add, py::arg("x").none(false), py::arg("bias") = c10::nullopt,
-        py::arg("by") = 2.0, "Adds");
+        py::arg("by") = 2.0, "Adds", py::call_guard<py::gil_scoped_release>());
+  m.def("held", [] { return PyGILState_Check(); });
+  m.def("released", [] { return PyGILState_Check(); }, py::call_guard<py::gil_scoped_release>());
   m.def("none", &add, py::arg("x"), py::arg("bias").none(true) = py::none(), py::arg("by") = 1);
 }
 """,
@@ -254,6 +256,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
             lambda: m.add(torch.ones(2), torch.ones(2)),
             lambda: m.add(torch.ones(2), by=3),
             lambda: m.add(None),
+            lambda: (m.held(), m.released()),
             lambda: m.none(torch.ones(2)),
             lambda: m.none(torch.ones(2), None, 4.0),
         ],

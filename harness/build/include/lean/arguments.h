@@ -2,6 +2,10 @@
 #pragma once
 #include <lean/entries.h>
 
+namespace at::Reduction {
+enum Reduction { None, Mean, Sum, END };
+}
+
 namespace lean {
 
 class Tensor;

@@ -49,6 +49,19 @@ struct arg {
   const char* name;
   bool takes_none = true;
 };
+// Guards that hold while the function runs, but not while its arguments are read.
+template <class... G>
+struct call_guard {};
+template <class... Extra>
+struct GuardOf {
+  struct type {};
+};
+template <class G, class... More>
+struct GuardOf<call_guard<G>, More...> {
+  using type = G;
+};
+template <class First, class... More>
+struct GuardOf<First, More...> : GuardOf<More...> {};
 // The value py::none(), as a default.
 struct none {};
 inline PyObject* to_python(none) { Py_RETURN_NONE; }
@@ -111,6 +124,8 @@ struct Function {
     delete[] doc;
     doc = copy(text);
   }
+  template <class... G>
+  void parameter(const call_guard<G...>&) {}
   void parameter(const arg& a) { parameter(arg_v{a.name, nullptr, a.takes_none}); }
   void parameter(const arg_v& a) {
     parameters[named++] = a;
@@ -160,7 +175,7 @@ struct IsVoid<void> {
   static constexpr bool value = true;
 };
 
-template <bool TorchErrors, class F, class R, class... A>
+template <bool TorchErrors, class Guard, class F, class R, class... A>
 struct Bound final : Function {
   F f;
   explicit Bound(F g) : f(static_cast<F&&>(g)) {
@@ -202,6 +217,7 @@ struct Bound final : Function {
 
  private:
   R call(Slots<Ix, A...>& slots) {
+    [[maybe_unused]] Guard guard;
 #ifdef LEAN_WARNINGS
     if constexpr (TorchErrors) {
       Warnings warnings;
@@ -314,17 +330,17 @@ struct TorchFunction {
   F f;
 };
 
-template <bool TorchErrors, class R, class... A>
+template <bool TorchErrors, class Guard, class R, class... A>
 Function* bind(R (*f)(A...)) {
-  return new Bound<TorchErrors, R (*)(A...), R, A...>(f);
+  return new Bound<TorchErrors, Guard, R (*)(A...), R, A...>(f);
 }
-template <bool TorchErrors, class F, class R, class... A>
+template <bool TorchErrors, class Guard, class F, class R, class... A>
 Function* bind_callable(F f, R (F::*)(A...) const) {
-  return new Bound<TorchErrors, F, R, A...>(static_cast<F&&>(f));
+  return new Bound<TorchErrors, Guard, F, R, A...>(static_cast<F&&>(f));
 }
-template <bool TorchErrors, class F, class = decltype(&F::operator())>
+template <bool TorchErrors, class Guard, class F, class = decltype(&F::operator())>
 Function* bind(F f) {
-  return bind_callable<TorchErrors>(static_cast<F&&>(f), &F::operator());
+  return bind_callable<TorchErrors, Guard>(static_cast<F&&>(f), &F::operator());
 }
 
 class module_ {
@@ -332,11 +348,11 @@ class module_ {
   explicit module_(PyObject* m) : module(m) {}
   template <class F, class... Extra>
   module_& def(const char* name, F f, const Extra&... extra) {
-    return add(name, bind<false>(f), extra...);
+    return add(name, bind<false, typename GuardOf<Extra...>::type>(f), extra...);
   }
   template <class F, class... Extra>
   module_& def(const char* name, TorchFunction<F> f, const Extra&... extra) {
-    return add(name, bind<true>(f.f), extra...);
+    return add(name, bind<true, typename GuardOf<Extra...>::type>(f.f), extra...);
   }
 
  private:
@@ -362,6 +378,7 @@ class module_ {
 
 namespace pybind11 {
 using lean::py::arg;
+using lean::py::call_guard;
 using lean::py::gil_scoped_acquire;
 using lean::py::gil_scoped_release;
 using lean::py::module_;
