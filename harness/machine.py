@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from harness import cache, scratch
 from harness.build import toolchain
 from harness.children import Child, ChildFailed
 from harness.records import HarnessError, Machine
+from harness.report.terminal import say_note
 
 _START_TIMEOUT_S = 120
 
@@ -23,7 +23,7 @@ def probe(device: str) -> Machine:
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device):
         raise HarnessError(f"There is no device {device!r}. Choose auto, cuda, cuda:N or cpu.")
     if complaint := cache.prepare():
-        print(complaint, file=sys.stderr)
+        say_note(complaint)
     toolchain.prepare_environment()
     facts = _ask_torch(device)
     if "device_count" in facts:

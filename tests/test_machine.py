@@ -127,3 +127,16 @@ def test_the_driver_knows_a_gpu_as_torch_does() -> None:
 
 def test_the_kind_of_a_device() -> None:
     assert Machine("cuda:3", "a GPU", "2.0", "13.0").kind == "cuda"
+
+
+def test_where_the_store_moved_is_a_note_on_standard_error(
+    answer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "blocked").write_text("no folder")
+    monkeypatch.setenv("KERNEL_BENCH_CACHE", str(tmp_path / "blocked" / "store"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    answer(dict(H100))
+    probe("cuda:1")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("note: The store of builds, ") and "serves instead" in said.err

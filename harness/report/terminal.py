@@ -65,6 +65,11 @@ def say_error(sentence: str) -> None:
     say(Console(stderr=True, highlight=False), f"[bold red]error:[/] {escape(sentence)}")
 
 
+def say_note(sentence: str) -> None:
+    """Say on standard error what is not as usual, where all goes on."""
+    say(Console(stderr=True, highlight=False), f"[yellow]note:[/] {escape(sentence)}")
+
+
 class Heartbeat:
     """Says now and then what goes on, where no live line can: in a log."""
 
