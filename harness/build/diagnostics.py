@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from harness.records import Diagnostic, Resources
 
@@ -108,24 +108,21 @@ def is_final(log: str) -> bool:
 
 def resources(log: str) -> list[Resources]:
     """What ptxas -v says of every kernel."""
-    kernels: list[dict[str, Any]] = []
+    kernels: list[Resources] = []
     for line in log.splitlines():
         if match := re.search(r"Compiling entry function '(\w+)' for '(\w+)'", line):
-            kernels.append({"kernel": match[1], "arch": match[2]})
+            kernels.append(Resources(match[1], match[2]))
         elif not kernels:
             continue
         elif match := re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores", line):
-            kernels[-1] |= {"local_bytes": int(match[1]), "spill_bytes": int(match[2])}
+            local, spill = int(match[1]), int(match[2])
+            kernels[-1] = replace(kernels[-1], local_bytes=local, spill_bytes=spill)
         elif match := re.search(r"Used (\d+) registers", line):
             shared = re.search(r"(\d+) bytes smem", line)
-            kernels[-1] |= {
-                "registers": int(match[1]),
-                "shared_bytes": int(shared[1]) if shared else 0,
-            }
-    names = _demangled([entry["kernel"] for entry in kernels])
-    return [
-        Resources(**(entry | {"kernel": name})) for entry, name in zip(kernels, names, strict=True)
-    ]
+            shared_bytes = int(shared[1]) if shared else 0
+            kernels[-1] = replace(kernels[-1], registers=int(match[1]), shared_bytes=shared_bytes)
+    names = _demangled([each.kernel for each in kernels])
+    return [replace(each, kernel=name) for each, name in zip(kernels, names, strict=True)]
 
 
 def summary(kernel: Resources) -> str:

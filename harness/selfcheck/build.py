@@ -58,7 +58,7 @@ class Row:
     ours_warm_s: float | None = None
 
 
-Build = Callable[[str, Path, str | None, Path], Once]
+BuildOnce = Callable[[str, Path, str | None, Path], Once]
 """(way, file, architecture, cache) -> one build; see `build_once`."""
 
 
@@ -83,7 +83,7 @@ def measure(
     machine: Machine,
     folder: Path,
     say: Callable[[str], None],
-    build: Build = build_once,
+    build: BuildOnce = build_once,
 ) -> list[Row]:
     """Build the headline kernels and a header-free source both ways; write builds.csv.
 
@@ -103,7 +103,7 @@ def measure(
 
 
 def _both_ways(
-    file: Path, machine: Machine, scratch: Path, say: Callable[[str], None], build: Build
+    file: Path, machine: Machine, scratch: Path, say: Callable[[str], None], build: BuildOnce
 ) -> Row:
     say(f"{file.stem}: ours")
     ours = [build("ours", file, machine.arch, scratch / f"ours-{file.stem}") for _ in range(2)]
@@ -134,7 +134,7 @@ def _sources(root: Path, device: str) -> list[Path]:
     return [*(problem / f"{stem}.py" for stem in stems), HEADER_FREE / f"header_free_{device}.py"]
 
 
-def _all_at_once(root: Path, machine: Machine, scratch: Path, build: Build) -> Row:
+def _all_at_once(root: Path, machine: Machine, scratch: Path, build: BuildOnce) -> Row:
     """Cold builds of up to eight kernels together, against the slowest of them alone."""
     files = [
         path

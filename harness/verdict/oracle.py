@@ -17,7 +17,7 @@ from harness.records import FAMILIES
 from harness.verdict.inputs import draw
 
 
-@dataclass
+@dataclass(frozen=True)
 class Trial:
     """One set of inputs with what the reference makes of it."""
 
