@@ -64,45 +64,56 @@ def collect(
     since: when the build started, in seconds since the epoch. A file that was changed after that
     may have been read before: it makes the build good for once only.
     """
-    files: dict[str, str | None] = {}
-    texts = list(sources.items())
-    workplace = f"{folder.resolve().parent}/"
-
-    def add(path: Path, *, is_text: bool = True) -> str:
-        """Keep a file, if it is of those that count; return its text if it has not been seen."""
-        # Links are followed when the file is looked at, but not through the build's own folder.
-        name = str(path) if path.is_absolute() else os.path.realpath(folder / path)
-        if name in files or _is_left_out(name, workplace):
-            return ""
-        content = files[name] = _content(Path(name))
-        if content is None or not is_text:
-            return ""
-        if since < Path(name).stat().st_mtime <= time.time():
-            files[name] = CHANGED
-        text = Path(name).read_text(errors="replace")
-        if not name.startswith(_SYSTEMS_HEADERS):
-            texts.append((text, Path(name).parent))
-        return text
-
+    files = _Files(folder, since)
     for path in _read_by_compilers(folder):
-        add(path)
+        files.add(path)
     for path in _read_by_linker(folder):
         if not _SYSTEMS_LIBRARIES.match(os.path.realpath(folder / path)):
-            add(path, is_text=False)
+            files.add(path, is_text=False)
+    files.texts += sources.items()
     words = list(flags)
     while words:
         word = words.pop()
-        texts.append((f"define {word}", None))
+        files.texts.append((f"define {word}", None))
         for name in _ABSOLUTE.findall(word):
             is_options = bool(_NAMES_OPTIONS_FILE.search(word))
-            if text := add(Path(name), is_text=is_options):
+            if text := files.add(Path(name), is_text=is_options):
                 words.append(text)
-    while texts:
-        text, own = texts.pop()
+    while files.texts:
+        text, own = files.texts.pop()
         for name in _names(text):
             for place in [own, *searched] if own else searched:
-                add(place / name)
-    return files
+                files.add(place / name)
+    return files.contents
+
+
+class _Files:
+    """The files of a build, as they come to light."""
+
+    def __init__(self, folder: Path, since: float) -> None:
+        self.contents: dict[str, str | None] = {}
+        """Path -> hash; None if there is no such file."""
+        self.texts: list[tuple[str, Path | None]] = []
+        """What may name further files, with the folder of the file that it is."""
+        self._folder = folder
+        self._since = since
+        self._workplace = f"{folder.resolve().parent}/"
+
+    def add(self, path: Path, *, is_text: bool = True) -> str:
+        """Keep a file, if it is of those that count; return its text if it has not been seen."""
+        # Links are followed when the file is looked at, but not through the build's own folder.
+        name = str(path) if path.is_absolute() else os.path.realpath(self._folder / path)
+        if name in self.contents or _is_left_out(name, self._workplace):
+            return ""
+        content = self.contents[name] = _content(Path(name))
+        if content is None or not is_text:
+            return ""
+        if self._since < Path(name).stat().st_mtime <= time.time():
+            self.contents[name] = CHANGED
+        text = Path(name).read_text(errors="replace")
+        if not name.startswith(_SYSTEMS_HEADERS):
+            self.texts.append((text, Path(name).parent))
+        return text
 
 
 def _names(text: str) -> set[str]:
