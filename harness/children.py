@@ -59,6 +59,7 @@ class Child:
         self.log = log
         self._timeout_s = timeout_s
         self._oom_kills = _oom_kills()
+        self._ending = threading.RLock()
         with uninterrupted(), _starting:
             self._server, self._process, self._conn = _start(module, args, log)
 
@@ -116,18 +117,23 @@ class Child:
         self._conn.close()
 
     def kill(self, patience_s: float = 0.0) -> None:
-        """End the child and everything it started, at the latest after `patience_s` seconds."""
-        self._process.join(patience_s)
-        self._process.kill()
-        if self._process.pid is not None:
-            _kill_session(self._process.pid)
-        self._process.join()
-        self._conn.close()
+        """End the child and everything it started, at the latest after `patience_s` seconds.
+
+        Any thread may, even while another asks.
+        """
+        with self._ending:  # neither an exit code nor a pipe can be had by two threads at once
+            self._process.join(patience_s)
+            self._process.kill()
+            if self._process.pid is not None:
+                _kill_session(self._process.pid)
+            self._process.join()
+            self._conn.close()
 
     def _died(self, request: str) -> ChildFailed:
-        self._process.join(5)
-        code = self._process.exitcode
-        self.kill()
+        with self._ending:
+            self._process.join(5)
+            code = self._process.exitcode
+            self.kill()
         # What `multiprocessing` says of a child whose server is gone; it may not be quite dead yet.
         patience_s = 1.0 if code == 255 else 0.0
         if not _runs(self._server, patience_s):

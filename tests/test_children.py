@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -313,3 +314,23 @@ def test_ctrl_c_waits_for_what_must_not_be_interrupted() -> None:
 def test_ctrl_c_is_forgotten_where_what_is_done_is_to_stop() -> None:
     with uninterrupted(discard=True):
         signal.raise_signal(signal.SIGINT)
+
+
+def test_a_child_may_be_killed_by_several_threads_while_another_asks(tmp_path: Path) -> None:
+    errors: list[BaseException] = []
+
+    def note_errors(do: Callable[[], object]) -> None:
+        try:
+            do()
+        except BaseException as error:
+            errors.append(error)
+
+    for number in range(10):
+        child = Child("misbehaviour", log=tmp_path / str(number), timeout_s=PATIENCE_S)
+        jobs = [partial(child.ask, "hang", ignoring=[]), *[child.kill] * 7]
+        threads = [threading.Thread(target=note_errors, args=(job,)) for job in jobs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert {type(error) for error in errors} == {ChildFailed}

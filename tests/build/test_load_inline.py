@@ -150,8 +150,6 @@ def in_background(do: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
             results.append(do())
         except ChildFailed as failed:
             results.append(failed.status)
-        except OSError:  # killed from the other thread while it was being asked
-            results.append(None)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
