@@ -36,6 +36,9 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
         "c10/core/Scalar.h": "enum class Tag { HAS_d, HAS_i, HAS_u, HAS_z, HAS_b,",
         "ATen/core/TensorBase.h": "c10::intrusive_ptr<TensorImpl, UndefinedTensorImpl> impl_;",
         "c10/core/Device.h": "DeviceType type_;\n  DeviceIndex index_ = -1;",
+        "ATen/core/IListRef.h": "    const boxed_type* boxed;\n    unboxed_type unboxed;",
+        "torch/csrc/utils/pybind.h": " private:\n  std::vector<int64_t> v_value;",
+        "torch/csrc/Exceptions.h": "  at::WarningHandler* prev_handler_;\n  bool in_exception_",
     }
     for header, line in declared.items():
         try:

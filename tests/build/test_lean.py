@@ -202,6 +202,7 @@ def compare_outcomes(
     assert not different, "\n".join(different)
 
 
+@pytest.mark.timeout(900)
 def test_cpp_sources_do_the_same_by_both_headers(tmp_path: Path) -> None:
     compare("cpu", tmp_path)
 

@@ -237,32 +237,7 @@ double add_up(torch::Tensor x, int64_t d) {
         ["add_up"],
     ),
     Case(
-        "pybind_defaults",
-        r"""
-#include <torch/extension.h>
-torch::Tensor add(torch::Tensor x, c10::optional<torch::Tensor> bias, double by) {
-  return bias ? x + *bias * by : x * by;
-}
-PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
-  m.def("add", &add, py::arg("x").none(false), py::arg("bias") = c10::nullopt,
-        py::arg("by") = 2.0, "Adds", py::call_guard<py::gil_scoped_release>());
-  m.def("held", [] { return PyGILState_Check(); });
-  m.def("released", [] { return PyGILState_Check(); }, py::call_guard<py::gil_scoped_release>());
-  m.def("none", &add, py::arg("x"), py::arg("bias").none(true) = py::none(), py::arg("by") = 1);
-}
-""",
-        lambda m, d: [
-            lambda: m.add(torch.ones(2)),
-            lambda: m.add(torch.ones(2), torch.ones(2)),
-            lambda: m.add(torch.ones(2), by=3),
-            lambda: m.add(None),
-            lambda: (m.held(), m.released()),
-            lambda: m.none(torch.ones(2)),
-            lambda: m.none(torch.ones(2), None, 4.0),
-        ],
-    ),
-    Case(
-        "library",
+        "library_and_bindings",
         r"""
 #include <torch/extension.h>
 #include <torch/library.h>
@@ -291,7 +266,16 @@ TORCH_LIBRARY_IMPL(TORCH_EXTENSION_NAME, CPU, m) { m.impl("scale", &scale); }
 TORCH_LIBRARY_FRAGMENT(TORCH_EXTENSION_NAME, m) {
   m.def("more(int a) -> int", [](int64_t a) { return a; });
 }
-PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {}
+torch::Tensor add(torch::Tensor x, c10::optional<torch::Tensor> bias, double by) {
+  return bias ? x + *bias * by : x * by;
+}
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
+  m.def("add", &add, py::arg("x").none(false), py::arg("bias") = c10::nullopt,
+        py::arg("by") = 2.0, "Adds", py::call_guard<py::gil_scoped_release>());
+  m.def("held", [] { return PyGILState_Check(); });
+  m.def("released", [] { return PyGILState_Check(); }, py::call_guard<py::gil_scoped_release>());
+  m.def("none", &add, py::arg("x"), py::arg("bias").none(true) = py::none(), py::arg("by") = 1);
+}
 """,
         lambda m, d: [
             lambda: _ops(m).scale(floats(5), 2.0),
@@ -309,6 +293,13 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {}
             lambda: _schema(_ops(m).pair),
             lambda: _schema(_ops(m).list),
             lambda: _schema(_ops(m).scale),
+            lambda: m.add(torch.ones(2)),
+            lambda: m.add(torch.ones(2), torch.ones(2)),
+            lambda: m.add(torch.ones(2), by=3),
+            lambda: m.add(None),
+            lambda: (m.held(), m.released()),
+            lambda: m.none(torch.ones(2)),
+            lambda: m.none(torch.ones(2), None, 4.0),
         ],
     ),
     Case(

@@ -129,6 +129,7 @@ void* add_(Handle, const Scalar&, const Scalar&)
     LEAN_SYMBOL("_ZN2at4_ops11add__Scalar4callERNS_6TensorERKN3c106ScalarES7_");
 void* sub_(Handle, const Scalar&, const Scalar&)
     LEAN_SYMBOL("_ZN2at4_ops11sub__Scalar4callERNS_6TensorERKN3c106ScalarES7_");
+void* copy_(Handle, Handle, bool) LEAN_SYMBOL("_ZN2at4_ops5copy_4callERNS_6TensorERKS2_b");
 void* fill_(Handle, const Scalar&)
     LEAN_SYMBOL("_ZN2at4_ops12fill__Scalar4callERNS_6TensorERKN3c106ScalarE");
 }  // namespace op

@@ -59,12 +59,17 @@ class Tensor {
     if (o.handle_) aoti_torch_new_tensor_handle(o.handle_, &handle_);
   }
   Tensor(Tensor&& o) noexcept : handle_(o.handle_) { o.handle_ = nullptr; }
-  Tensor& operator=(Tensor o) noexcept {
+  Tensor& operator=(const Tensor& o) & noexcept { return *this = Tensor(o); }
+  Tensor& operator=(Tensor&& o) & noexcept {
     Handle h = handle_;
     handle_ = o.handle_;
     o.handle_ = h;
     return *this;
   }
+  // To what is no variable, such as `x[0]`, its values are assigned.
+  Tensor& operator=(const Scalar& v) && { return op::fill_(handle(), v), *this; }
+  Tensor& operator=(const Tensor& o) && { return op::copy_(handle(), o.handle(), false), *this; }
+  Tensor& operator=(Tensor&& o) && { return op::copy_(handle(), o.handle(), false), *this; }
   ~Tensor() {
     if (handle_) aoti_torch_delete_tensor_object(handle_);
   }
