@@ -639,10 +639,10 @@ TORCH_LIBRARY_IMPL(TORCH_EXTENSION_NAME, CUDA, m) { m.impl("scaled", &scaled); }
     Case(
         "rejected_binding_of_undeclared",
         "torch::Tensor g(torch::Tensor x);",
-        functions=["f"],
+        functions=["undeclared_function"],
         cuda="__global__ void unused_kernel() {}",
         route="rejected",
-        remedy="declare f in cpp_sources",
+        remedy="declare undeclared_function in cpp_sources",
     ),
     _unary(
         "rejected_std_not_brought",
