@@ -36,7 +36,12 @@ class RequestFailed(Exception):
 
 
 def failure(error: Exception, otherwise: Status, file: str = "") -> RequestFailed:
-    """Name what went wrong in a child, pointing at the line of `file` that it went through."""
+    """Name what went wrong in a child, pointing at the line of `file` that it went through.
+
+    The whole traceback goes to standard error, which is the child's log.
+    """
+    with contextlib.suppress(Exception):  # what the file's code may have made of standard error
+        traceback.print_exception(error)
     text = str(error).strip()
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     where = f" ({Path(file).name}:{lines[-1]})" if lines else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import shutil
 import signal
@@ -110,7 +111,7 @@ def carry_out(plan: Plan, out: Path) -> int:
         raise Stopped(f"Stopped. {kept}.") from None
     except OSError as error:  # no kernel's fault, so no kernel's verdict
         raise HarnessError(f"{refusal(error)} {_safe(plan, progress, folder)}.") from error
-    return _exit_code(progress.rows)
+    return _exit_code(plan, progress.rows)
 
 
 def _measure(plan: Plan, folder: Path, progress: Progress) -> None:
@@ -151,13 +152,17 @@ def _count(things: Sequence[object], name: str) -> str:
     return f"{len(things)} {name}{'s'[: len(things) != 1]}"
 
 
-def _exit_code(rows: Sequence[Result]) -> int:
+def _exit_code(plan: Plan, rows: Sequence[Result]) -> int:
     if all(row.verdict.status in NOT_RUN for row in rows):
         first = rows[0].verdict
         remedy = "Name another --kernel, --device or --dtype."
         if any(row.verdict.status is Status.UNGRADABLE for row in rows):
             first = next(r.verdict for r in rows if r.verdict.status is Status.UNGRADABLE)
-            remedy = "Look at the problem's file, or try a smaller --sweep."
+            remedy = "Look at the problem's file."
+            if re.search("memory|no answer", first.reason, re.IGNORECASE):
+                remedy = "Try a smaller --sweep, or look at the problem's file."
+        elif plan.machine.kind == "cpu" and any("cpu" not in k.devices for k in plan.kernels):
+            remedy += f" Without a GPU, `{PROGRAM} build --arch 9.0a` builds CUDA kernels."
         say_error(f"No kernel could run: {first.reason}. {remedy}")
         return 2
     if unjudged := sum(row.verdict.judge_died for row in rows):

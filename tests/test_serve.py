@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from harness.records import Status
@@ -21,6 +23,22 @@ from harness.serve import failure
 def test_failure_names_the_status(error: Exception, status: Status, poisoned: bool) -> None:
     named = failure(error, Status.RUNTIME_ERROR)
     assert (named.status, named.poisoned) == (status, poisoned)
+
+
+def test_the_whole_traceback_is_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        int("no number")
+    except ValueError as error:
+        failure(error, Status.LOAD_FAILED, __file__)
+    said = capsys.readouterr().err
+    assert "Traceback" in said and "test_serve.py" in said and "no number" in said
+
+
+def test_a_closed_log_hides_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stderr", closed)
+    assert failure(ValueError("no"), Status.LOAD_FAILED).reason == "ValueError: no"
 
 
 def test_failure_gives_one_line_and_where_it_came_from() -> None:

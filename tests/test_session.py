@@ -168,6 +168,8 @@ def folder_in(tmp_path: Path) -> Path:
 WRONG = Verdict(Status.WRONG_VALUES, "off")
 SKIPPED = Verdict(Status.SKIPPED, "the kernel requires rows > 2")
 UNGRADABLE = Verdict(Status.UNGRADABLE, "reference: too large")
+TOO_LARGE = Verdict(Status.UNGRADABLE, "reference: OutOfMemoryError: no")
+TOO_SLOW = Verdict(Status.UNGRADABLE, "reference: no answer to 'prepare' within 60 s")
 UNJUDGED = Verdict(Status.UNGRADABLE, "the judge died", judge_died=True)
 
 
@@ -179,7 +181,9 @@ UNJUDGED = Verdict(Status.UNGRADABLE, "the judge died", judge_died=True)
         ([None, UNGRADABLE], 0, ""),
         ([None, WRONG], 1, ""),
         ([SKIPPED, SKIPPED], 2, "No kernel could run: the kernel requires rows > 2. Name another"),
-        ([SKIPPED, UNGRADABLE], 2, "No kernel could run: reference: too large. Look at"),
+        ([SKIPPED, UNGRADABLE], 2, "reference: too large. Look at the problem's file.\n"),
+        ([TOO_LARGE], 2, "No kernel could run: reference: OutOfMemoryError: no. Try a smaller"),
+        ([TOO_SLOW], 2, "Try a smaller --sweep, or look at the problem's file."),
         ([None, UNJUDGED], 2, "The judge died over 1 of 2 rows"),
         ([WRONG, UNJUDGED], 2, "The judge died over 1 of 2 rows"),
     ],
@@ -193,6 +197,14 @@ def test_the_exit_code(
 ) -> None:
     assert play([result("ab"[i], verdict) for i, verdict in enumerate(verdicts)]) == code
     assert says in capsys.readouterr().err
+
+
+def test_cuda_kernels_without_a_gpu_can_be_built(
+    play: Play, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = replace(PLAN, kernels=[replace(kernel("a"), devices=("cuda",))], judge_only=True)
+    assert play([result("a", SKIPPED)], plan=plan) == 2
+    assert "run_bench.py build --arch 9.0a` builds CUDA kernels" in capsys.readouterr().err
 
 
 def test_the_seed_is_on_disk_only_when_no_kernel_runs_any_more(

@@ -165,7 +165,9 @@ def unsupported(
                 f"{problem.name!r}: {error}. Its axes are {', '.join(problem.axes)}."
             ) from error
         if not holds:
-            return f"the kernel requires {kernel.requires}"
+            names = {n.id for n in ast.walk(ast.parse(kernel.requires)) if isinstance(n, ast.Name)}
+            own = ", ".join(f"{axis}={case.axes[axis]}" for axis in case.axes if axis in names)
+            return f"the kernel requires {kernel.requires}" + (f" ({own})" if own else "")
     return None
 
 

@@ -102,12 +102,12 @@ class Heartbeat:
 
     def _beat(self) -> None:
         while not self._ended.wait(self._quiet_s):
-            if self._quiet:
-                waited = f"{time.monotonic() - self._since:.0f} s"
+            waited_s = time.monotonic() - self._since
+            if self._quiet and waited_s > self._quiet_s / 3:  # what just began has no news
                 say(
                     self._console,
                     f"[dim]... {escape(self._doing)}[/]",
-                    f"[dim]{waited}[/]",
+                    f"[dim]{waited_s:.0f} s[/]",
                     lead="  ",
                 )
             self._quiet = True
@@ -167,6 +167,7 @@ class Progress:
         )
         self._task = self._bars.add_task("starting", total=len(kernels) * len(cases))
         self._skipped: set[tuple[str, str]] = set()
+        self._ungradable: set[str] = set()
 
     def __enter__(self) -> Progress:
         self._shown.enter_context(self._bars)
@@ -237,6 +238,10 @@ class Progress:
         self._say(*parts)
         if result.fallback and not (result.build and result.build.fallback):
             self._say(escape(result.fallback), lead="    ")
+        if verdict.status is Status.UNGRADABLE:  # nothing of the kernel: the same for all of them
+            if verdict.reason in self._ungradable:
+                return
+            self._ungradable.add(verdict.reason)
         if verdict.status not in (Status.PASSED, result.known_defect) and not (
             result.build and result.build.status  # then `built` has said why
         ):

@@ -56,7 +56,7 @@ class Oracle:
         self._module = load_module(path, axes)
         on_step("making Model")
         torch.manual_seed(seed)
-        self.init_inputs = list(self._module.get_init_inputs())
+        self.init_inputs = _listed("get_init_inputs", self._module.get_init_inputs())
         torch.manual_seed(seed)
         self.model: nn.Module = self._module.Model(*self.init_inputs).to(device, dtype)
         self.trials = self._make_trials(families or list(FAMILIES))
@@ -81,8 +81,18 @@ class Oracle:
         torch.manual_seed(seed)
         return [
             to_floating(x.to(self._device), self._dtype) if isinstance(x, Tensor) else x
-            for x in self._module.get_inputs()
+            for x in _listed("get_inputs", self._module.get_inputs())
         ]
+
+
+def _listed(function: str, values: Any) -> list[Any]:
+    """What a problem's function returns. Raises TypeError if that is no list or tuple."""
+    if not isinstance(values, list | tuple):
+        raise TypeError(
+            f"{function}() returns a {type(values).__name__}, and it is to return a list or tuple "
+            "of the arguments, as in `return [x]`"
+        )
+    return list(values)
 
 
 def to_floating(value: Any, dtype: torch.dtype) -> Any:

@@ -206,7 +206,7 @@ def kernel(**facts: object) -> Kernel:
             "the kernel needs compute capability 10.0, this GPU has 9.0",
         ),
         ({"requires": "rows == 4 and scale < 1"}, None),
-        ({"requires": "rows > 4"}, "the kernel requires rows > 4"),
+        ({"requires": "rows > 4"}, "the kernel requires rows > 4 (rows=4)"),
     ],
 )
 def test_unsupported_says_why(facts: dict, why: str | None, problem: Problem) -> None:

@@ -303,6 +303,22 @@ def test_a_log_hears_now_and_then_of_what_takes_long(console: Console) -> None:
         assert wait_for(console, "... building [2] kernels  0 s\n")
 
 
+def test_a_step_that_just_began_is_no_news(console: Console) -> None:
+    with Progress(console, KERNELS, CASES, quiet_s=1.5) as progress:
+        for _ in range(160):
+            progress.step("reference")
+            time.sleep(0.01)
+    assert "..." not in said(console)
+
+
+def test_why_a_case_cannot_be_judged_is_said_once(console: Console) -> None:
+    with Progress(console, KERNELS, CASES) as progress:
+        progress.row(row("fast", Status.UNGRADABLE))
+        progress.row(row("slow", Status.UNGRADABLE))
+    assert said(console).count("because of UNGRADABLE") == 1
+    assert "slow" in said(console)
+
+
 def test_a_log_that_says_enough_is_left_alone(console: Console) -> None:
     with Progress(console, KERNELS, CASES, quiet_s=3600) as progress:
         progress.step("timing")

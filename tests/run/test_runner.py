@@ -119,7 +119,7 @@ def test_a_kernel_without_a_case_is_not_built(go: Go, stage: Stage) -> None:
     notes = go(kernels=[kernel("a", requires="rows > 2"), kernel("b", requires="rows > 1")])
     assert notes.statuses == [Status.SKIPPED, Status.SKIPPED, Status.SKIPPED, P]
     assert "a build" not in stage.asked and "b build" in stage.asked
-    assert notes.rows[0].verdict.reason == "the kernel requires rows > 2"
+    assert notes.rows[0].verdict.reason == "the kernel requires rows > 2 (rows=1)"
     assert notes.rows[0].build is None
 
 

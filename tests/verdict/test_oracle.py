@@ -82,6 +82,14 @@ def test_no_two_trials_share_inputs_or_seeds(family: str) -> None:
     assert not any(torch.equal(trial.inputs[0], first) for trial in trials[1:])
 
 
+@pytest.mark.parametrize("function", ["get_inputs", "get_init_inputs"])
+def test_inputs_that_are_in_no_list_are_named(function: str, tmp_path: Path) -> None:
+    path = tmp_path / "bare.py"
+    path.write_text(f"{MIXED}\ndef {function}():\n    return torch.ones(3)\n")
+    with pytest.raises(TypeError, match=rf"^{function}\(\) returns a Tensor, .* list or tuple"):
+        make(path)
+
+
 def test_axes_override_the_files_sizes() -> None:
     oracle = make(axes={"batch_size": 3, "out_features": 5})
     assert oracle.trials[0].inputs[0].shape == (3, 12)
