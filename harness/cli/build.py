@@ -19,7 +19,7 @@ from harness.cli.options import (
     VerboseOption,
 )
 from harness.records import Build, HarnessError
-from harness.report.terminal import Progress, console
+from harness.report.terminal import Progress, console, say
 from harness.run import ask_builder
 from harness.run.plan import Plan
 from harness.session import Options, plan_run
@@ -58,15 +58,23 @@ def build(
     for name, why in left_out.items():
         console.print(f"  [dim]not built: {escape(name)}: {escape(why)}[/]", soft_wrap=True)
     logs = cache.make_folder("logs")
-    with Progress(console, plan.kernels, plan.cases) as progress:
+    to_build = [k for k in plan.kernels if k.name not in left_out]
+    with Progress(console, to_build, plan.cases, builds_only=True) as progress:
         builds = ask_builder.build_all(plan, logs, progress)
     _show(builds, verbose)
+    if not all(built.status for built in builds.values()):
+        where = f"on a GPU of {arch} that shares this store" if arch else "here"
+        say(console, f"A run {where} loads what was built from", cache.root())
     return 1 if any(built.status or built.fallback for built in builds.values()) else 0
 
 
 def _left_out(plan: Plan) -> Iterable[tuple[str, str]]:
     """Kernels that no case suits, and why the first does not."""
+    kind = plan.machine.kind
     for kernel in plan.kernels:
+        if kind not in kernel.devices:
+            yield kernel.name, f"for {' and '.join(kernel.devices)}, not for {kind}"
+            continue
         reasons = [
             facts.unsupported(kernel, plan.problem, case, plan.capability) for case in plan.cases
         ]

@@ -1,7 +1,8 @@
 """The command line: what is called, what it returns, what it says when it cannot go on.
 
 Exit code 0: every kernel that ran did what its file promises. 1: one did not. 2: a mistake in
-the call or the set-up, said in one sentence. 130: stopped by Ctrl-C.
+the call or the set-up, said in one sentence. 130: stopped by Ctrl-C. 141:
+nobody read on.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-from harness import PROGRAM
+from harness import PROGRAM, __version__
 from harness.catalog.nearest import choices
 from harness.cli import build, run, selfcheck, show
 from harness.cli.options import examples
@@ -33,6 +35,24 @@ app = typer.Typer(
     + "\n\nExit code: 0 every kernel that ran did what its file promises, 1 one did not, "
     "2 a mistake in the call or the set-up, 130 stopped by Ctrl-C.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"{PROGRAM} {__version__}", markup=False)
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None: ...
+
 
 app.command(
     "run",
@@ -55,7 +75,13 @@ app.command("plot", epilog=examples("plot results/20260101-120000-rms_norm-cuda"
 app.command("cache", epilog=examples("cache", "cache --clear"))(show.cache)
 app.command("selfcheck", epilog=examples("selfcheck build"))(selfcheck.selfcheck)
 
+TOP = ("--help", "-h", "--version")
+"""Options of no command; before any other, `run` is meant."""
 COMMANDS = tuple(str(command.name) for command in app.registered_commands)
+
+
+NO_READER = 128 + signal.SIGPIPE
+"""The exit code of a program whose output nobody reads any more, as shells have it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or (words[0].startswith("-") and words[0] not in ("--help", "-h")):
+    if not words or (words[0].startswith("-") and words[0] not in TOP):
         words.insert(0, "run")
     try:
         code = _call(words)
@@ -91,6 +117,8 @@ def _call(words: Sequence[str]) -> int:
         return stop.exit_code
     except (Stopped, typer.Abort):
         raise
+    except SystemExit:  # how rich and click end where nobody reads on, as in `list | head`
+        return NO_READER
     except HarnessError as error:
         say_error(str(error))
         return 2

@@ -67,7 +67,8 @@ QuickOption = Annotated[
     bool,
     typer.Option(
         "--quick",
-        help="The middle size of the default sweep, fewer samples: a look, not a figure.",
+        help="The middle size of the default sweep, fewer samples: a look, not a figure. "
+        "Sizes that --sweep names are all run.",
     ),
 ]
 TimeoutOption = Annotated[

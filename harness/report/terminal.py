@@ -143,8 +143,11 @@ class Progress:
         kernels: Sequence[Kernel],
         cases: Sequence[Case],
         quiet_s: float = QUIET_S,
+        builds_only: bool = False,
     ) -> None:
+        """builds_only: there will be no rows, and the live line counts builds instead."""
         self.rows: list[Result] = []
+        self._builds_only = builds_only
         self._cases = cases
         self._name_width = max(len(kernel.name) for kernel in kernels)
         self._console = console
@@ -165,7 +168,8 @@ class Progress:
             transient=True,
             expand=True,
         )
-        self._task = self._bars.add_task("starting", total=len(kernels) * len(cases))
+        total = len(kernels) * (1 if builds_only else len(cases))
+        self._task = self._bars.add_task("starting", total=total)
         self._skipped: set[tuple[str, str]] = set()
         self._ungradable: set[str] = set()
 
@@ -183,6 +187,8 @@ class Progress:
 
     def built(self, kernel: Kernel, build: Build) -> None:
         name = escape(kernel.name)
+        if self._builds_only:
+            self._bars.advance(self._task)
         if build.status:
             first, *more = _why_not(build)
             self._say(f"[red]{build.status}[/] {name}: {first}")

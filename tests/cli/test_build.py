@@ -9,6 +9,7 @@ import pytest
 import torch
 from command_line import TINY, Run, bad_kernel
 
+from harness import cache
 from harness.records import Build, Kernel, Status
 from harness.run import ask_builder
 from harness.run.plan import Plan
@@ -47,10 +48,10 @@ def test_kernels_for_another_device_are_left_out_and_named(call: Callable[..., R
     given = ("build", "--problem", "rms_norm", "--kernel", "block_per_row")
     run = call(*given, "--kernel", "cpu_fused")
     assert run.code == 0
-    assert "not built: block_per_row: the kernel runs on cuda" in run.said
+    assert "not built: block_per_row: for cuda, not for cpu" in run.said
     alone = call(*given)
     assert alone.code == 2
-    assert "Nothing can be built: block_per_row: the kernel runs on cuda" in alone.error
+    assert "Nothing can be built: block_per_row: for cuda, not for cpu." in alone.error
     assert "--arch" in alone.error
 
 
@@ -93,7 +94,11 @@ def test_an_architecture_is_built_for_without_a_gpu(
     plans: list[Plan], call: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.build.toolchain.check", lambda device: None)
-    assert call("build", "--problem", "rms_norm", "--arch", "9.0a").code == 0
+    run = call("build", "--problem", "rms_norm", "--arch", "9.0a")
+    assert run.code == 0
+    assert "not built: cpu_fused: for cpu, not for cuda\n" in run.said
+    says = "A run on a GPU of 9.0a that shares this store loads what was built from"
+    assert f"{says}  {cache.root()}\n" in run.said
     (plan,) = plans
     assert (plan.device, plan.arch, plan.capability) == ("cuda", "9.0a", (9, 0))
     assert {case.device for case in plan.cases} == {"cuda"}

@@ -7,13 +7,15 @@ import errno
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from command_line import TINY, Run, bad_kernel
+from command_line import ROOT, TINY, Run, bad_kernel
 from processes import processes_with, wait_until
 
+from harness import __version__
 from harness.build import store
 from harness.cli.main import COMMANDS
 
@@ -37,6 +39,23 @@ def test_help_has_examples(command: str, call: Callable[..., Run]) -> None:
     run = call(command, "--help")
     assert run.code == 0
     assert f"python run_bench.py{'' if command == 'run' else ' ' + command}" in run.said
+
+
+def test_the_version(call: Callable[..., Run]) -> None:
+    run = call("--version")
+    assert (run.code, run.said, run.error) == (0, f"run_bench.py {__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", ["list", "--help"])
+def test_who_stops_reading_ends_it_quietly(command: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "run_bench.py", command],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    error = process.stderr.read()
+    assert (process.wait(60), error) == (141, "")
 
 
 def test_help_names_every_command(call: Callable[..., Run]) -> None:

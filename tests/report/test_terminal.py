@@ -303,6 +303,14 @@ def test_a_log_hears_now_and_then_of_what_takes_long(console: Console) -> None:
         assert wait_for(console, "... building [2] kernels  0 s\n")
 
 
+def test_where_nothing_is_run_builds_are_counted() -> None:
+    console = narrow()
+    with Progress(console, KERNELS, CASES, builds_only=True) as progress:
+        progress.built(KERNELS[0], Build(1.0))
+        time.sleep(0.3)
+    assert "1/2" in said(console) and "/4" not in said(console)
+
+
 def test_a_step_that_just_began_is_no_news(console: Console) -> None:
     with Progress(console, KERNELS, CASES, quiet_s=1.5) as progress:
         for _ in range(160):
