@@ -144,7 +144,7 @@ def _draw(folder: Path) -> None:
 def _safe(plan: Plan, progress: Progress, folder: Path) -> str:
     rows = len(plan.kernels) * len(plan.cases)
     idle = sum(row.verdict.status in NOT_RUN for row in progress.rows)
-    but = f", {idle} of them without a run," if idle else ""
+    but = f", {idle} of them not run," if idle else ""
     return f"{len(progress.rows)} of {rows} rows{but} are in {folder}"
 
 

@@ -250,7 +250,7 @@ def test_ctrl_c_before_the_first_row_leaves_nothing(play: Play, tmp_path: Path) 
 def test_ctrl_c_shows_what_was_measured_till_then(
     play: Play, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(Stopped, match=r"Stopped\. 2 of 4 rows, 1 of them without a run, are in"):
+    with pytest.raises(Stopped, match=r"Stopped\. 2 of 4 rows, 1 of them not run, are in"):
         play([result("a"), result("b", SKIPPED)], KeyboardInterrupt())
     assert "Right on every case: a." in capsys.readouterr().out
 

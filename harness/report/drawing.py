@@ -187,19 +187,3 @@ def remark(panel: Axes, y: float, text: str) -> None:
 
 def stacked(words: str) -> str:
     return words.replace("_", "\n")
-
-
-def luminance(colour: Sequence[float]) -> float:
-    """How bright a colour is to the eye, 0 to 1; red, green and blue in sRGB, 0 to 1.
-
-    Source: Web Content Accessibility Guidelines 2.2, "relative luminance".
-    """
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour[:3]
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def ink_on(colour: Sequence[float]) -> str:
-    """Black or white, whichever stands out more: by 4.5 to 1 at the least, as WCAG asks."""
-    return "black" if luminance(colour) > 0.179 else "white"

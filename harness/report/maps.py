@@ -11,7 +11,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -22,7 +22,6 @@ from harness.report.drawing import (
     folded,
     grid,
     header,
-    ink_on,
     log_ticks,
     shortened,
     stacked,
@@ -33,6 +32,11 @@ from harness.report.numbers import format_ratio
 
 WIDEST = 4.0
 """Speed-ups from 1/4 to 4 have colours of their own; what lies beyond is as dark as these."""
+
+COLOURS = LinearSegmentedColormap.from_list(
+    "pale RdBu", matplotlib.colormaps["RdBu"](np.linspace(0.25, 0.75, 255))
+)
+"""Red, white, blue, none of them too dark for black words."""
 
 
 def speedup_maps(run: Run, kernel: Subject) -> Figure | None:
@@ -89,9 +93,8 @@ def _cell(
     """Coloured by its speed-up if it is ranked, plain grey if it was only timed, else hatched."""
     look: dict[str, Any] = {"facecolor": "#F3F3F3", "edgecolor": "white"}
     if point and point.ranked:
-        colour = scale.to_rgba(np.array([math.log2(point.value)]))[0]
-        look["facecolor"] = colour
-        write(panel, x, y, format_ratio(point.value), color=ink_on(colour))
+        look["facecolor"] = scale.to_rgba(np.array([math.log2(point.value)]))[0]
+        write(panel, x, y, format_ratio(point.value), color="black")
     elif point:
         write(panel, x, y - 0.13, stacked(unranked), size=6)
         write(panel, x, y + 0.3, format_ratio(point.value), size=6, color=FAINT)
@@ -109,7 +112,7 @@ def _ratio_scale(ratios: Iterable[float]) -> tuple[ScalarMappable, tuple[bool, b
     logs = [math.log2(ratio) for ratio in ratios]
     furthest = max(map(abs, logs), default=0.0)
     limit = min(max(1.15 * furthest, math.log2(1.5)), math.log2(WIDEST))
-    scale = ScalarMappable(Normalize(-limit, limit), matplotlib.colormaps["RdBu"])
+    scale = ScalarMappable(Normalize(-limit, limit), COLOURS)
     return scale, (any(log < -limit for log in logs), any(log > limit for log in logs))
 
 

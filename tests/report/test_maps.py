@@ -23,10 +23,6 @@ def draw(load):
     return draw
 
 
-def inks(figure):
-    return {t.get_text(): to_hex(t.get_color()) for t in figure.axes[0].texts}
-
-
 def test_a_kernel_without_speedups_has_no_map(draw):
     assert draw(outcome=lambda *_: Status.CRASHED) is None
 
@@ -121,8 +117,19 @@ def test_words_stand_out_on_dark_and_light_cells(draw):
         sizes={"rows": list(ratios)},
         us=lambda name, axes, _: 100.0 if name == "eager" else 100.0 / ratios[axes["rows"]],
     )
-    ink = inks(figure)
-    assert ink == {"1.00×": "#000000", "4.00×": "#ffffff", "0.25×": "#ffffff"}
+    inks = {text.get_text(): to_hex(text.get_color()) for text in figure.axes[0].texts}
+    assert inks == dict.fromkeys(("1.00×", "4.00×", "0.25×"), "#000000")
+    black = 0.0
+    for step in range(256):  # 7 to 1 is the stricter contrast that WCAG asks for
+        assert (luminance(maps.COLOURS(step)) + 0.05) / (black + 0.05) >= 7, step
+
+
+def luminance(colour):
+    """How bright a colour is to the eye, 0 to 1; source: WCAG 2.2, "relative luminance"."""
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour[:3]
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 @pytest.mark.parametrize("rows", [1, 2, 8])
