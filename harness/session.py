@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shutil
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -102,8 +103,11 @@ def carry_out(plan: Plan, out: Path) -> int:
             _draw(folder)
     except KeyboardInterrupt:
         ignore_signals()
-        kept = f"{_safe(plan, progress, folder)}; `{PROGRAM} plot {folder}` draws them."
-        raise Stopped(f"Stopped. {kept}") from None
+        if not progress.rows:
+            shutil.rmtree(folder, ignore_errors=True)
+        draws = "" if plan.judge_only else f"; `{PROGRAM} plot {folder}` draws them"
+        kept = f"{_safe(plan, progress, folder)}{draws}" if progress.rows else "No case was run"
+        raise Stopped(f"Stopped. {kept}.") from None
     except OSError as error:  # no kernel's fault, so no kernel's verdict
         raise HarnessError(f"{refusal(error)} {_safe(plan, progress, folder)}.") from error
     return _exit_code(progress.rows)
@@ -121,6 +125,8 @@ def _measure(plan: Plan, folder: Path, progress: Progress) -> None:
             runner.run(plan, folder, writer, progress)
     except KeyboardInterrupt:
         ignore_signals()
+        if progress.rows:
+            print_summary(console, progress.rows, folder)
         raise
     finally:
         # Not before the end: until then, no kernel is to know what its inputs will be.
@@ -136,7 +142,9 @@ def _draw(folder: Path) -> None:
 
 def _safe(plan: Plan, progress: Progress, folder: Path) -> str:
     rows = len(plan.kernels) * len(plan.cases)
-    return f"{len(progress.rows)} of {rows} rows are in {folder}"
+    idle = sum(row.verdict.status in NOT_RUN for row in progress.rows)
+    but = f", {idle} of them without a run," if idle else ""
+    return f"{len(progress.rows)} of {rows} rows{but} are in {folder}"
 
 
 def _count(things: Sequence[object], name: str) -> str:

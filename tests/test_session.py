@@ -229,6 +229,25 @@ def test_a_second_ctrl_c_does_not_cut_the_first_short(
     assert json.loads((folder_in(tmp_path) / "environment.json").read_text())["seed"] == PLAN.seed
 
 
+def test_ctrl_c_before_the_first_row_leaves_nothing(play: Play, tmp_path: Path) -> None:
+    with pytest.raises(Stopped, match=r"^Stopped. No case was run\.$"):
+        play([], KeyboardInterrupt())
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_ctrl_c_shows_what_was_measured_till_then(
+    play: Play, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Stopped, match=r"Stopped\. 2 of 4 rows, 1 of them without a run, are in"):
+        play([result("a"), result("b", SKIPPED)], KeyboardInterrupt())
+    assert "Right on every case: a." in capsys.readouterr().out
+
+
+def test_what_timed_nothing_is_not_said_to_be_drawn(play: Play) -> None:
+    with pytest.raises(Stopped, match=r"Stopped. 1 of 4 rows are in \S+\.$"):
+        play([result()], KeyboardInterrupt(), plan=replace(PLAN, judge_only=True))
+
+
 def test_ctrl_c_while_pictures_are_drawn(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     def pressed(*args: object, **options: object) -> None:
         raise KeyboardInterrupt

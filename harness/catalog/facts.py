@@ -66,8 +66,8 @@ def why_no_axis(path: Path, name: str) -> str:
             )
         if name in names:
             return (
-                f"Line {statement.lineno} of {path.name} gives it what is no number or text "
-                "written out: sweep what it derives from, or write it out."
+                f"Line {statement.lineno} of {path.name} computes {name}: write its value there, "
+                "as a number or text, to sweep it; or sweep what it follows from."
             )
     return ""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.catalog.facts import read_kernel, read_problem
 from harness.catalog.nearest import suggest
-from harness.records import HarnessError, Kernel, Problem
+from harness.records import BASELINES, KERNEL, HarnessError, Kernel, Problem
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -39,7 +39,7 @@ def find_kernels(root: Path, problem: Problem, names_or_paths: Sequence[str]) ->
                 f"Problem {problem.name!r} has no kernels yet: name one with --kernel PATH, or "
                 f"add a file to kernels/{problem.name}/."
             )
-        return [read_kernel(path) for path in paths.values()]
+        return [_kernel(path) for path in paths.values()]
     kernels: list[Kernel] = []
     for name_or_path in names_or_paths:
         path = _named_file(name_or_path, "kernel") or paths.get(name_or_path)
@@ -48,7 +48,7 @@ def find_kernels(root: Path, problem: Problem, names_or_paths: Sequence[str]) ->
                 f"Problem {problem.name!r} has no kernel {name_or_path!r}. "
                 + suggest(name_or_path, paths)
             )
-        kernel = read_kernel(path)
+        kernel = _kernel(path)
         if kernel in kernels:
             continue
         if any(kernel.name == other.name for other in kernels):
@@ -58,6 +58,17 @@ def find_kernels(root: Path, problem: Problem, names_or_paths: Sequence[str]) ->
             )
         kernels.append(kernel)
     return kernels
+
+
+def _kernel(path: Path) -> Kernel:
+    """Raises HarnessError too for a name that something else has in a run's files."""
+    if path.stem in (KERNEL, *BASELINES):
+        what = "every kernel's time" if path.stem == KERNEL else "a baseline"
+        raise HarnessError(
+            f"{path} cannot be told from {what} in the results, where it is called "
+            f"{path.stem!r}: rename the file."
+        )
+    return read_kernel(path)
 
 
 def _named_file(name_or_path: str, what: str) -> Path | None:

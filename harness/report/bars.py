@@ -1,4 +1,4 @@
-"""All in all: the geometric mean speed-up of every subject as bars, best first."""
+"""All in all: the geometric mean speed-up of every subject as bars, the best right one first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.records import Speedup
+from harness.records import NOT_RUN, Speedup
 from harness.report import layout
 from harness.report.drawing import FAINT, INK, beside, grid, header, ratio_axis, remark, shortened
 from harness.report.layout import Run, Subject
@@ -27,6 +27,8 @@ class Bar:
     mean: Speedup | None
     note: str
     """How many cases the mean is over, or what became of those it is not."""
+    right: bool = True
+    """False for a kernel that did not pass every case it ran."""
 
 
 def summary(run: Run) -> Figure | None:
@@ -34,7 +36,8 @@ def summary(run: Run) -> Figure | None:
 
     A mean is over the cases that are ranked, and their number stands beside it. Its
     interval combines the cases' own: how well this mean was measured, not what another
-    sweep would find (`stats.mean_speedup`). Kernels without a ranked case are listed last
+    sweep would find (`stats.mean_speedup`). Kernels that did not pass every case they ran
+    come after those that did, however fast. Kernels without a ranked case are listed last
     with what became of them; baselines other than eager are shown as kernels are.
     """
     bars = [
@@ -61,7 +64,9 @@ def summary(run: Run) -> Figure | None:
         panel.set_xlabel("speed-up (log)")
         ratio_axis(panel, "x", gap=0.14)
         _bar_chart(panel, column)
-    detail = "Geometric mean speed-up over eager, of n/m cases"
+    detail = "Geometric mean speed-up over eager"
+    if not all(bar.right for subject in ranking for bar in subject):
+        detail += ", kernels that passed every case they ran first"
     header(figure, run.problem, [detail, *run.machine, *run.fixed])
     return figure
 
@@ -71,22 +76,26 @@ def _bar(frame: pd.DataFrame, subject: Subject) -> Bar:
     points = layout.speedups(frame, subject)
     ratios = layout.ranked_speedups(points)
     name = shortened(subject.name)
+    own = frame[frame["kernel"] == subject.name] if subject.is_kernel else frame[:0]
+    # Of the reasons not to be ranked, uncertainty alone says nothing of the kernel's values.
+    wrong = own[~own["status"].isin(NOT_RUN) & ~own["(unranked)"].isin(["", "uncertain"])]
     if ratios:
-        note = f"{len(ratios)}/{frame['case'].nunique()}"
-        return Bar(name, subject.colour, stats.mean_speedup(ratios), note)
+        cases = frame["case"].nunique()
+        note = f"{len(ratios)} of {cases} case{'s'[: cases != 1]}"
+        return Bar(name, subject.colour, stats.mean_speedup(ratios), note, right=wrong.empty)
     if not subject.is_kernel:
         fate = "not ranked: uncertain" if points else "not timed"
         return Bar(name, subject.colour, None, fate)
-    own = frame[frame["kernel"] == subject.name]
     fates = Counter(why or "without eager's time" for why in own["(unranked)"])
     commonest = ", ".join(f"{count} {why}" for why, count in fates.most_common(2))
-    return Bar(name, subject.colour, None, f"not ranked: {commonest}")
+    return Bar(name, subject.colour, None, f"not ranked: {commonest}", right=wrong.empty)
 
 
-def _overall(subject: Sequence[Bar]) -> float:
-    """Sorts the fastest first and what has no mean last."""
+def _overall(subject: Sequence[Bar]) -> tuple[bool, bool, float]:
+    """Sorts what is right before what is not, the fastest first, and what has no mean last."""
     ratios = [bar.mean.ratio for bar in subject if bar.mean]
-    return -stats.geometric_mean(ratios) if ratios else 0.0
+    wrong = not all(bar.right for bar in subject)
+    return not ratios, wrong, -stats.geometric_mean(ratios) if ratios else 0.0
 
 
 def _bar_chart(panel: Axes, bars: Sequence[Bar]) -> None:

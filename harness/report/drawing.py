@@ -50,7 +50,9 @@ def header(
     """
     width, panels_height = figure.get_size_inches()
     bold = textwrap.wrap(headline, int(9.4 * width))
-    faint = folded(details, int(15 * width), "\N{NO-BREAK SPACE}· ").splitlines()
+    dot = "\N{NO-BREAK SPACE}·"
+    folds = folded(details, int(15 * width), f"{dot} ").splitlines()
+    faint = [line.removesuffix(dot) for line in folds]
     columns = _legend_columns(legend, int(13 * width))
     heights = (0.19 * len(bold), 0.155 * len(faint), 0.17 * math.ceil(len(legend) / columns))
     height = panels_height + 0.12 + sum(heights)

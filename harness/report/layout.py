@@ -155,10 +155,11 @@ def load(folder: Path) -> Run:
 
 
 def _unranked(frame: pd.DataFrame) -> pd.Series[str]:
-    """Why a row's speed-up is not ranked; empty where it is."""
+    """Why a row's speed-up over eager is not ranked; empty where it is."""
     why = frame["status"].where(frame["status"] != Status.PASSED, "")
     why = why.mask((why == "") & frame["fallback"].notna(), "fallback")
-    return why.mask((why == "") & frame["uncertain"].fillna("").ne(""), "uncertain")
+    unsure = columns.uncertain(frame, KERNEL) | columns.uncertain(frame, "eager")
+    return why.mask((why == "") & unsure, "uncertain")
 
 
 def _machine(facts: Mapping[str, Any], device: str) -> list[str]:

@@ -43,7 +43,9 @@ def speedup_maps(run: Run, kernel: Subject) -> Figure | None:
     dtypes = list(dict.fromkeys(own["dtype"]))
     across, down = grid(len(dtypes), most=10 // len(run.columns))
     width = across * (0.76 * len(run.columns) + 0.6) + 0.8
-    figure = Figure((max(4.5, width), down * (0.4 * len(run.rows) + 0.75)))
+    lines = max(_column_name(column).count("\n") for column in run.columns)
+    height = 0.4 * len(run.rows) + 0.75 + 0.13 * lines
+    figure = Figure((max(4.5, width), down * height))
     panels = figure.subplots(down, across, squeeze=False)
     points = [point for subject in run.kernels for point in layout.speedups(run.frame, subject)]
     scale, beyond = _ratio_scale(point.value for point in points if point.ranked)
@@ -68,12 +70,17 @@ def _heat_map(panel: Axes, run: Run, dtype: str, kernel: Subject, scale: ScalarM
         points = {point.row: point for point in layout.speedups(part, kernel)}
         for row, why in zip(own["(row)"], own["(unranked)"], strict=True):
             _cell(panel, x, run.rows.index(row), points.get(row), why, scale)
-    columns = [folded(map(plain, column), 12) for column in run.columns]
+    columns = [_column_name(column) for column in run.columns]
     panel.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(run.rows) - 0.5, -0.5))
     panel.set_xticks(range(len(columns)), columns)
     panel.set_yticks(range(len(run.rows)), [shortened(plain(row), 24) for row in run.rows])
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
+
+
+def _column_name(column: Iterable[object]) -> str:
+    """The values of the column's axes, in lines that are no wider than a cell."""
+    return folded((shortened(plain(value), 10) for value in column), 10)
 
 
 def _cell(

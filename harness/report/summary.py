@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from harness.records import BASELINES, NOT_RUN, UNCERTAIN, Result, Status
+from harness.records import BASELINES, KERNEL, NOT_RUN, UNCERTAIN, Result, Status
 from harness.report.numbers import format_ratio
 from harness.report.terminal import say
 from harness.timing.stats import geometric_mean
@@ -21,16 +21,20 @@ _REMARKS_WIDTH = 24
 
 
 def print_summary(console: Console, rows: Sequence[Result], folder: Path) -> None:
-    """A table with a line per kernel, the conclusion, and where all files are."""
-    by_kernel: dict[str, list[Result]] = defaultdict(list)
+    """A table with a line per kernel, the conclusion, and where all files are.
+
+    Kernels that passed every case they ran come first, whatever the others' speed-ups.
+    """
+    unsorted: dict[str, list[Result]] = defaultdict(list)
     for row in rows:
-        by_kernel[row.kernel].append(row)
+        unsorted[row.kernel].append(row)
+    by_kernel = dict(sorted(unsorted.items(), key=lambda item: not _is_right(item[1])))
     names = [name for name in BASELINES if any(name in row.baselines for row in rows)]
     means = {kernel: _means(own, names) for kernel, own in by_kernel.items()}
     console.print()
     _print_kernels(console, by_kernel, means, names)
     console.print()
-    say(console, _conclusion(rows, means))
+    say(console, _conclusion(by_kernel, means))
     if warning := _unsteady(rows):
         say(console, f"[yellow]note:[/] {warning}")
     how = ["[dim]Speed-ups are geometric means over passed cases.[/]"] if names else []
@@ -88,11 +92,13 @@ def _width(columns: Mapping[str, Sequence[str]]) -> int:
 
 
 def _ranked(rows: Sequence[Result], baseline: str) -> dict[int, float]:
-    """Case -> speed-up, where every time of the row is certain."""
+    """Case -> speed-up, where the kernel's time and the baseline's are certain."""
     return {
         row.case_index: row.speedups[baseline].ratio
         for row in rows
-        if baseline in row.speedups and not row.uncertain and not row.fallback
+        if baseline in row.speedups
+        and not {KERNEL, baseline} & set(row.uncertain)
+        and not row.fallback
     }
 
 
@@ -101,10 +107,20 @@ def _means(rows: Sequence[Result], baselines: Sequence[str]) -> Mapping[str, flo
     return {name: geometric_mean(values) for name, values in ratios.items() if values}
 
 
-def _passed(rows: Sequence[Result]) -> str:
+def _passed_of(rows: Sequence[Result]) -> tuple[int, int]:
+    """How many cases passed, of how many that ran."""
     ran = [row for row in rows if row.verdict.status not in NOT_RUN]
-    passed = sum(row.verdict.status is Status.PASSED and not row.fallback for row in ran)
-    return f"{passed}/{len(ran)}" if ran else "-"
+    return sum(row.verdict.status is Status.PASSED and not row.fallback for row in ran), len(ran)
+
+
+def _is_right(rows: Sequence[Result]) -> bool:
+    passed, ran = _passed_of(rows)
+    return 0 < passed == ran
+
+
+def _passed(rows: Sequence[Result]) -> str:
+    passed, ran = _passed_of(rows)
+    return f"{passed}/{ran}" if ran else "-"
 
 
 def _best(rows: Sequence[Result]) -> str:
@@ -142,17 +158,24 @@ def _unsteady(rows: Sequence[Result]) -> str:
     if not shaky:
         return ""
     return (
-        f"{shaky} of {timed} times are uncertain by more than {UNCERTAIN:.0%}, as where the "
-        "machine has something else to do: the rows that say so are in no mean. "
+        f"{shaky} of {timed} times (of kernels and baselines) are uncertain by more than "
+        f"{UNCERTAIN:.0%}, as where the machine has something else to do: no speed-up that rests "
+        "on them is in a mean. "
         "Run again when it is idle."
     )
 
 
-def _conclusion(rows: Sequence[Result], means: Mapping[str, Mapping[str, float]]) -> str:
+def _conclusion(
+    by_kernel: Mapping[str, Sequence[Result]], means: Mapping[str, Mapping[str, float]]
+) -> str:
+    rows = [row for own in by_kernel.values() for row in own]
     fell_back = {row.kernel for row in rows if row.fallback}
-    failed = {row.kernel for row in rows if not row.as_expected and not row.fallback}
-    right = {row.kernel for row in rows if row.verdict.status is Status.PASSED}
-    right -= failed | fell_back
+    failed = {
+        row.kernel
+        for row in rows
+        if not (row.as_expected or row.fallback or row.verdict.status is Status.PASSED)
+    }
+    right = {name for name, own in by_kernel.items() if _is_right(own)}
     best, unsure = _fastest([row for row in rows if row.kernel in right])
     if best:
         alone = len({row.kernel for row in rows if row.verdict.status not in NOT_RUN}) == 1
@@ -174,7 +197,25 @@ def _conclusion(rows: Sequence[Result], means: Mapping[str, Mapping[str, float]]
         text += f"; [bold red]wrong or failed: {escape(', '.join(sorted(failed)))}[/]"
     if fell_back:
         text += f"; [bold red]not its own kernel: {escape(', '.join(sorted(fell_back)))}[/]"
-    return text + "."
+    mended = (_mended(name, own) for name, own in by_kernel.items())
+    return "; ".join([text, *filter(None, mended)]) + "."
+
+
+def _mended(kernel: str, rows: Sequence[Result]) -> str:
+    """Why a kernel that passed spoils the exit code: its file says that it does not."""
+    defects = {
+        row.known_defect
+        for row in rows
+        if row.known_defect and row.verdict.status is Status.PASSED and not row.fallback
+    }
+    if not defects:
+        return ""
+    passed, ran = _passed_of(rows)
+    often, remedy = f" {passed} of {ran} cases", ""
+    if passed == ran:
+        often, remedy = "", ": take KNOWN_DEFECT out"
+    says = f"passed{often}, though its file says {', '.join(sorted(defects))}{remedy}"
+    return f"[bold red]{escape(kernel)} {says}[/]"
 
 
 def _fastest(rows: Sequence[Result]) -> tuple[str | None, list[str]]:

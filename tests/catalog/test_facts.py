@@ -241,8 +241,8 @@ def test_tiny_is_a_problem() -> None:
 @pytest.mark.parametrize(
     "name, says",
     [
-        ("shape", "Line 7 of problem.py gives it what is no number or text written out"),
-        ("rebound", "Line 12 of problem.py gives it"),  # the last line decides
+        ("shape", "Line 7 of problem.py computes shape: write its value there, as a number"),
+        ("rebound", "Line 12 of problem.py computes rebound"),  # the last line decides
         ("torch", ""),
         ("absent", ""),
     ],

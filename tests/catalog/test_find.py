@@ -54,6 +54,18 @@ def test_a_path_that_is_no_python_file(
         find.find_problem(ROOT, wanted)
 
 
+@pytest.mark.parametrize("name", ["eager", "compile-max-autotune", "kernel"])
+def test_a_kernel_with_the_name_of_something_else(
+    name: str, headline: Problem, tmp_path: Path
+) -> None:
+    path = tmp_path / "kernels" / headline.name / f"{name}.py"
+    path.parent.mkdir(parents=True)
+    path.write_text("class ModelNew: ...\n")
+    for wanted in ([str(path)], [name], []):
+        with pytest.raises(HarnessError, match=r"in the results, .* rename the file"):
+            find.find_kernels(tmp_path, headline, wanted)
+
+
 def test_a_problem_without_kernels_says_how_to_name_one() -> None:
     with pytest.raises(HarnessError, match="has no kernels yet: name one with --kernel PATH"):
         find.find_kernels(ROOT, find.find_problem(ROOT, str(TINY)), [])

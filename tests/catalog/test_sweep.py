@@ -115,7 +115,7 @@ def test_the_files_own_sweep_is_blamed_on_the_file(device: str, problem: Problem
         ("scale=1e400", "'1e400' is not a finite number"),
         ("scale=nan", "'nan' is not a finite number"),
         ("scale=much", "'much' is not a number"),
-        ("doubled=4", "has no axis 'doubled'. Line 2 of written.py gives it"),
+        ("doubled=4", "has no axis 'doubled'. Line 2 of written.py computes doubled"),
         ("exact=1", "neither True nor False"),
     ],
 )

@@ -104,3 +104,11 @@ def test_one_long_entry_does_not_cost_a_legend_its_columns():
 )
 def test_hollow_points_are_explained(reasons, text):
     assert drawing.hollow_mark(reasons).get_label() == text
+
+
+def test_no_line_of_a_header_ends_in_a_dot():
+    figure = Figure((3, 2))
+    drawing.header(figure, "problem", [f"detail number {i}" for i in range(9)])
+    _, faint = (text.get_text().splitlines() for text in figure.texts)
+    assert len(faint) > 2
+    assert not any(line.rstrip("\N{NO-BREAK SPACE} ").endswith("·") for line in faint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from drawn import cut_off, texts
 from matplotlib.colors import to_hex
@@ -67,6 +69,16 @@ def test_three_axes_share_the_columns(draw):
     shown = set(texts(figure))
     assert {"mode, features = out_features", "sum, 8", "sum, 0.5", "mean, 8", "mean, 0.5"} <= shown
     assert texts(figure).count("2.00×") == 8
+    assert cut_off(figure) == []
+
+
+def test_the_names_of_columns_do_not_run_into_each_other(draw):
+    figure = draw(sizes={"rows": [1, 2], "a": [255, 1255], "b": [1000], "c": [1000, 1001],
+                         "mode": ["a rather long word", "none"], "d": [4, 8]})  # fmt: skip
+    figure.draw_without_rendering()
+    boxes = [label.get_tightbbox() for label in figure.axes[0].get_xticklabels()]
+    assert len(boxes) == 16
+    assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
     assert cut_off(figure) == []
 
 

@@ -117,6 +117,28 @@ def test_a_conclusion_without_times(rows: list[Result], says: str) -> None:
     assert says in summary(*rows)
 
 
+def test_kernels_that_passed_every_case_they_ran_come_first() -> None:
+    text = summary(
+        row("none", Status.SKIPPED),
+        passed("hasty", 1.0),
+        row("hasty", Status.WRONG_VALUES, 1),
+        passed("sound", 80.0),
+        row("sound", Status.SKIPPED, 1),
+    )
+    lines = [line.split()[0] for line in text.splitlines()[2:5]]
+    assert lines == ["sound", "none", "hasty"]
+
+
+def test_a_defect_that_is_no_more_is_named() -> None:
+    mended = replace(passed("fast", 50.0), known_defect=Status.NON_FINITE)
+    says = "fast passed, though its file says NON_FINITE: take KNOWN_DEFECT out."
+    assert f"fast is right: 2.00× eager; {says}" in summary(mended)
+    other = row("fast", Status.NON_FINITE, 1, known_defect=Status.NON_FINITE)
+    text = summary(mended, other)
+    assert "fast passed 1 of 2 cases, though its file says NON_FINITE." in text
+    assert "wrong or failed" not in text and "is right:" not in text
+
+
 def test_an_expected_defect_is_neither_winner_nor_failure() -> None:
     defect = row("fast", Status.NON_FINITE, known_defect=Status.NON_FINITE, timing=timing(1.0))
     text = summary(defect, passed("slow", 80.0))
@@ -134,13 +156,19 @@ def test_uncertain_rows_are_in_no_mean_no_best_and_no_headline() -> None:
     assert "fast is right: 2.00× eager." in text
     assert "2500×" not in text
     assert "1 uncertain" in line_of(text, "fast")
-    assert "1 of 4 times are uncertain by more than 20%" in text
+    assert "1 of 4 times (of kernels and baselines) are uncertain by more than 20%" in text
 
 
-def test_a_baseline_that_is_uncertain_costs_the_row_its_rank() -> None:
+def test_a_baseline_that_is_uncertain_costs_the_row_its_rank_over_it() -> None:
     shaky = replace(passed("fast", 0.04, 1), baselines={"eager": timing(100.0, 0.3)})
     text = summary(passed("fast", 50.0), shaky)
     assert "2500×" not in text and "1 uncertain" in text
+
+
+def test_a_baseline_that_is_uncertain_costs_no_rank_over_another() -> None:
+    rows = [passed("fast", 50.0, compile=80.0), passed("fast", 12.5, 1, compile=2000.0)]
+    rows[1] = replace(rows[1], baselines=dict(rows[1].baselines) | {"compile": timing(2000.0, 0.3)})
+    assert "fast is right: 4.00× eager, 1.60× compile." in summary(*rows)
 
 
 def test_without_a_certain_row_no_kernel_is_the_fastest() -> None:
