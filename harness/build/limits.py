@@ -18,7 +18,7 @@ from harness.records import Diagnostic
 # Real headers define macros that the stand-ins do not; in a condition nothing would tell.
 _ASKS_FOR_MACRO = re.compile(
     r"^[ \t]*#[ \t]*(?:el)?if[^\n]*?\b"
-    r"(?!TORCH_EXTENSION_NAME)((?:TORCH|AT|C10|PYBIND11|__STDCPP_MATH_SPEC|__cpp_lib)_\w+)",
+    r"(?!TORCH_EXTENSION_NAME|TORCH_VERSION)((?:TORCH|AT|C10|PYBIND11|__STDCPP_MATH_SPEC|__cpp_lib)_\w+)",
     re.MULTILINE,
 )
 

@@ -73,6 +73,7 @@ _PARTS = {
     "GUARDS": r"\w*DeviceGuard|NoGradGuard|AutoGradMode|GradMode",
     "LIBRARY": r"TORCH_LIBRARY\w*|Library",
     "VEC": r"vec(?=\(\))",
+    "VERSION": r"TORCH_VERSION\w*",
     "WARNINGS": r"TORCH_WARN\w*",
     "PARALLEL": r"parallel_for|parallel_reduce|(?:get|set)_num_threads|in_parallel_region",
 }

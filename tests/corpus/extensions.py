@@ -89,6 +89,34 @@ torch::Tensor text(torch::Tensor x, std::string t) { return x.index({t.c_str()})
         ["get", "put", "step", "text"],
     ),
     Case(
+        "blobs_with_deleters",
+        r"""
+#include <torch/extension.h>
+#if TORCH_VERSION_MAJOR >= 2
+int64_t freed = 0;
+torch::Tensor owned(int64_t n) {
+  auto* memory = new float[n];
+  for (int64_t i = 0; i < n; i++) memory[i] = 0.5f * i;
+  return torch::from_blob(memory, {n}, [n](void* p) { delete[] (float*)p; freed += n; });
+}
+torch::Tensor strided() {
+  auto options = torch::TensorOptions().dtype(torch::kInt32);
+  std::function<void(void*)> free = [](void* p) { delete[] static_cast<int*>(p); freed++; };
+  return torch::from_blob(new int[6]{0, 1, 2, 3, 4, 5}, {3, 2}, {1, 3}, free, options);
+}
+int64_t count() { return freed; }
+bool given(std::optional<const torch::Tensor> x) { return x.has_value(); }
+#endif
+""",
+        lambda m, d: [
+            lambda: m.owned(3),
+            lambda: m.strided() + 1,
+            lambda: (lambda before: (m.owned(4) is m, m.strided() is m, m.count() - before))(m.count()),
+            lambda: (m.given(None), m.given(floats(2))),
+        ],
+        ["owned", "strided", "count", "given"],
+    ),
+    Case(
         "rejected_put_into_const",
         r"""
 #include <torch/extension.h>
