@@ -340,11 +340,12 @@ def lines_before(source: str) -> str:
 @pytest.mark.parametrize(
     "line, lean_enough",
     [
-        ("#if defined(TORCH_VERSION_MAJOR) && X", False),
+        ("#if defined(TORCH_CUDA_CPP_API) && X", False),
         ("  # ifdef AT_PARALLEL_OPENMP", False),
         ("#elif __cpp_lib_math_special_functions > 1", False),
         ("// #ifdef C10_CUDA_CHECK", True),
         ("#ifdef TORCH_EXTENSION_NAME", True),
+        ("#if TORCH_VERSION_MAJOR > 1", True),
         ("#if __CUDA_ARCH__ >= 900", True),
         ("TORCH_CHECK(true);", True),
     ],

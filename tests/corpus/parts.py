@@ -303,18 +303,6 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
         ],
     ),
     Case(
-        "falls_back_from_blob_with_deleter",
-        r"""
-#include <torch/extension.h>
-torch::Tensor owned() {
-  return torch::from_blob(new float[2]{1, 2}, {2}, [](void* p) { delete[] (float*)p; });
-}
-""",
-        lambda m, d: [lambda: m.owned()],
-        ["owned"],
-        route="full",
-    ),
-    Case(
         "rejected_c_limits_not_brought",
         "#include <torch/extension.h>\nfloat most() { return FLT_MAX; }\n",
         functions=["most"],
