@@ -7,6 +7,7 @@ import itertools
 import torch
 
 from corpus.case import Case, floats
+from corpus.parts import ops
 
 
 def _layouts() -> list[torch.Tensor]:
@@ -15,9 +16,10 @@ def _layouts() -> list[torch.Tensor]:
     shapes += [(2, 3, 4, 5), (2, 1, 4, 5), (2, 3, 1, 1), (1, 3, 4, 1), (4, 1, 1, 1), (0, 2, 3, 4)]
     shapes += [(2, 3, 2, 3, 2), (2, 1, 2, 1, 2), (1, 1, 1, 1, 1)]
     tensors = [torch.zeros(shape) for shape in shapes]
-    tensors += [
-        floats(2, 3, 4, 5).permute(order) for order in itertools.permutations(range(4))
-    ] + [floats(2, 3, 4, 5, 2).permute(0, 4, 1, 2, 3), floats(2, 3, 4, 5, 2).permute(4, 3, 2, 1, 0)]
+    tensors += [floats(2, 3, 4, 5).permute(order) for order in itertools.permutations(range(4))] + [
+        floats(2, 3, 4, 5, 2).permute(0, 4, 1, 2, 3),
+        floats(2, 3, 4, 5, 2).permute(4, 3, 2, 1, 0),
+    ]
     for shape in ((2, 3, 4, 5), (2, 1, 4, 5), (2, 3, 1, 1), (1, 3, 4, 1), (3, 1, 1, 5)):
         tensors.append(floats(*shape).to(memory_format=torch.channels_last))
     tensors += [t[..., ::2] for t in list(tensors) if t.dim() > 1]
@@ -111,7 +113,9 @@ bool given(std::optional<const torch::Tensor> x) { return x.has_value(); }
         lambda m, d: [
             lambda: m.owned(3),
             lambda: m.strided() + 1,
-            lambda: (lambda before: (m.owned(4) is m, m.strided() is m, m.count() - before))(m.count()),
+            lambda: (lambda before: (m.owned(4) is m, m.strided() is m, m.count() - before))(
+                m.count()
+            ),
             lambda: (m.given(None), m.given(floats(2))),
         ],
         ["owned", "strided", "count", "given"],
@@ -137,24 +141,21 @@ torch::Tensor item(torch::Tensor x) { return x.index({std::vector<float>{1}}); }
     Case(
         "many_in_a_library",
         "#include <torch/extension.h>\n#include <torch/script.h>\n"
-        "#define ADD_ONE(m, i) m.def(\"add_\" #i, [](torch::Tensor x) { return x + i; });\n"
+        '#define ADD_ONE(m, i) m.def("add_" #i, [](torch::Tensor x) { return x + i; });\n'
         "#define ADD_TWO(m, i, j) ADD_ONE(m, i) ADD_ONE(m, j)\n"
         "at::Tensor given(const at::Tensor& x) { return x * 2; }\n"
-        "TORCH_LIBRARY(lean_corpus_many, m) {\n"
+        "TORCH_LIBRARY_FRAGMENT(TORCH_EXTENSION_NAME, m) {\n"
         + "\n".join(f"  ADD_TWO(m, {i}, {i + 1})" for i in range(0, _MANY, 2))
-        + '\n  m.def(TORCH_SELECTIVE_SCHEMA("given(Tensor x) -> Tensor"));\n}\n'
-        "TORCH_LIBRARY_IMPL(lean_corpus_many, CPU, m) {\n"
-        '  m.impl(TORCH_SELECTIVE_NAME("given"), TORCH_FN(given));\n}\n'
-        "void here() {}\n",
+        + '\n  m.def("given(Tensor x) -> Tensor");\n}\n'
+        "TORCH_LIBRARY_IMPL(TORCH_EXTENSION_NAME, CPU, m) {\n"
+        '  m.impl("given", TORCH_FN(given));\n}\n'
+        "PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {}\n",
         lambda m, d: [
-            *[lambda i=i: _many(i) for i in (0, 31, 32, _MANY - 1)],
-            lambda: torch.ops.lean_corpus_many.given(floats(3)),
+            *[
+                lambda i=i: getattr(ops(m), f"add_{i}")(torch.ones(2))
+                for i in (0, 31, 32, _MANY - 1)
+            ],
+            lambda: ops(m).given(floats(3)),
         ],
-        ["here"],
     ),
 ]
-
-
-def _many(i: int) -> torch.Tensor:
-    result: torch.Tensor = getattr(torch.ops.lean_corpus_many, f"add_{i}")(torch.ones(2))
-    return result

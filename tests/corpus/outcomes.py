@@ -29,6 +29,8 @@ def outcome(library: str, device: str, case: str, call: int) -> str:
     shared = {f: getattr(module, f"{case}__{f}", None) for f in known.functions or ()}
     if any(shared.values()):
         module = types.SimpleNamespace(**shared)
+    elif not known.functions:
+        module = getattr(module, case, module)
     try:
         return as_text(known.calls(module, device)[call]())
     except Exception as error:

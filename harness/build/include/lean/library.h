@@ -306,7 +306,4 @@ using lean::Library;
   LEAN_LIBRARY_OF(__COUNTER__, m, aoti_torch_library_init_fragment, LEAN_LIBRARY_TEXT(ns))
 #define TORCH_LIBRARY_IMPL(ns, key, m)                                                     \
   LEAN_LIBRARY_OF(__COUNTER__, m, aoti_torch_library_init_impl, LEAN_LIBRARY_TEXT(ns), #key)
-// What may leave an operator out of a selective build, which is never one here.
-#define TORCH_SELECTIVE_NAME(name) name
-#define TORCH_SELECTIVE_SCHEMA(schema) schema
 #define TORCH_FN(function) (&function)
