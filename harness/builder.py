@@ -23,6 +23,7 @@ def build(
     kernel: str,
     problem: str,
     sizes: Sequence[Mapping[str, Any]],
+    restated: Sequence[str],
     arch: str | None,
     rebuild: bool,
     patience_s: float,
@@ -31,6 +32,7 @@ def build(
 
     Importing the file builds what it makes at import; if a function of it builds something,
     ModelNew is constructed as well, once for each of the sizes: its sources may hold them.
+    restated: the axes that the kernel's file states too, and that each size replaces there.
     patience_s: what importing the file and each construction may take, compilers not counted.
     Returns a Build as a dict, without its log. Raises RequestFailed where no compiler is to blame.
     """
@@ -39,10 +41,7 @@ def build(
     try:
         store.sweep()
         uses = install(file, arch, compile_missing=True, rebuild=rebuild, timeout_s=patience_s)
-        note(f"running {file.name}", patience_s)
-        module = load_module(file)
-        if not uses or _builds_in_functions(file):
-            _construct_for_each(module, Path(problem), sizes, uses, patience_s)
+        _run_for_each(file, Path(problem), sizes, restated, uses, patience_s)
     except HarnessError as error:
         raise RequestFailed(Status.BUILD_FAILED, str(error)) from error
     except Exception as error:
@@ -86,24 +85,37 @@ def _build_failure(error: BaseException | None) -> BuildFailed | None:
     return error
 
 
-def _construct_for_each(
-    module: ModuleType,
+def _run_for_each(
+    file: Path,
     problem: Path,
     sizes: Sequence[Mapping[str, Any]],
+    restated: Sequence[str],
     uses: list[Use],
     patience_s: float,
 ) -> None:
-    """Make ModelNew for every size. Raises the first error if it cannot be made for any.
+    """Import the file, and make ModelNew where that builds something, for every size.
 
-    One that fails for some sizes fails again in the worker, and costs those cases alone.
+    Raises the first error if that can be done for none. What fails for some sizes fails again in
+    the worker, and costs those cases alone.
     """
+    module: ModuleType | None = None
+    overrides: dict[str, Any] | None = None
+    constructs = True
     errors = []
     for axes in sizes:
         before = len(uses)
         try:
-            note("constructing ModelNew", patience_s)
-            module.ModelNew(*load_module(problem, axes).get_init_inputs())
+            own = {axis: axes[axis] for axis in restated if axis in axes}
+            if module is None or own != overrides:
+                note(f"running {file.name}", patience_s)
+                module, overrides = load_module(file, own), own
+                constructs = len(uses) == before or _builds_in_functions(file)
+            if constructs:
+                note("constructing ModelNew", patience_s)
+                module.ModelNew(*load_module(problem, axes).get_init_inputs())
         except Exception as error:
+            if module is None and not restated:
+                raise  # and so it would for every size
             errors.append(error)
             # The file did not go on without these.
             uses[before:] = [use for use in uses[before:] if not use.failure]

@@ -103,7 +103,8 @@ class Problem:
     name: str
     path: Path
     axes: Mapping[str, Any]
-    """Every module global that holds a literal number or string, with the file's own value."""
+    """Every module global that holds a literal number, string or tuple of numbers, with the
+    file's own value."""
     sweep: Mapping[str, tuple[str, ...]]
     """Device type -> default sweep, in the grammar of `--sweep`."""
     families: tuple[str, ...] | None
@@ -122,6 +123,8 @@ class Kernel:
     requires: str | None
     known_defect: Status | None
     """The status that this file is kept in the tree to show."""
+    literals: Mapping[str, Any] = field(default_factory=dict)
+    """Every module global that holds a literal: it may restate an axis of the problem."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -39,12 +40,15 @@ class Worker:
         self._seeds: list[int] = []
         self._uses: list[Use] = []
 
-    def load(self) -> None:
-        """Import the kernel file. Its extensions were built beforehand and are only loaded."""
+    def load(self, overrides: Mapping[str, Any]) -> None:
+        """Import the kernel file. Its extensions were built beforehand and are only loaded.
+
+        overrides: values for globals of the file that restate the problem's axes.
+        """
         self._uses = install(Path(self._path), self._arch, compile_missing=False)
         try:
             devices.choose(self._device)
-            self._make: Callable[..., nn.Module] = load_module(Path(self._path)).ModelNew
+            self._make: Callable[..., nn.Module] = load_module(Path(self._path), overrides).ModelNew
         except (NotBuilt, BuildFailed) as error:
             raise failure(error, Status.BUILD_FAILED, self._path) from error
         except Exception as error:

@@ -41,6 +41,7 @@ class Builder:
     def build(self, **changes: Any) -> list[str]:
         """The names of the extensions that were compiled, one for every compilation."""
         asked = {"kernel": str(self.kernel), "problem": str(TINY), "sizes": [{}], "arch": None}
+        asked |= {"restated": []}
         asked |= {"rebuild": False, "patience_s": PATIENCE_S} | changes
         notes: list[str] = []
         self.answer = self.child.ask("build", PATIENCE_S, on_note=notes.append, **asked)
@@ -58,6 +59,6 @@ def load_in_worker(kernel: Path, log: Path) -> None:
     arguments = (str(kernel), "cpu", None, str(log.parent))
     child = Child("harness.worker", *arguments, log=log, timeout_s=PATIENCE_S)
     try:
-        child.ask("load", PATIENCE_S)
+        child.ask("load", PATIENCE_S, overrides={})
     finally:
         child.kill()

@@ -151,3 +151,16 @@ def test_a_source_that_is_not_there_is_the_files_fault(build: Callable[[str], Bu
     with pytest.raises(ChildFailed, match="No such file") as raised:
         build("load('gone', ['/no/such/file.cpp'])")
     assert raised.value.status is Status.LOAD_FAILED
+
+
+def test_a_file_that_restates_an_axis_is_built_for_each_of_its_values(
+    build: Callable[[str], Builder], tmp_path: Path
+) -> None:
+    first = build("rows = 4\nprint('value', make(str(rows)).value())\n")
+    builder = Builder(first.kernel, tmp_path / "log")
+    sizes = [{"rows": 1, "cols": 2}, {"rows": 1, "cols": 3}, {"rows": 9, "cols": 2}]
+    try:
+        assert builder.build(sizes=sizes, restated=["rows"]) == ["quick", "quick"]
+    finally:
+        builder.child.kill()
+    assert builder.printed == ["value 1", "value 9"]

@@ -38,7 +38,7 @@ def worker(judge: Judge, tmp_path: Path) -> Callable[..., Worker]:
             path = tmp_path / "kernel.py"
             path.write_text(kernel)
         worker = Worker(str(path), "cpu", None, str(tmp_path))
-        worker.load()
+        worker.load({})
         worker.construct()
         return worker
 
@@ -105,7 +105,7 @@ def test_each_step_fails_by_its_own_name(
 ) -> None:
     worker = Worker(str(bad_kernel(kernel)), "cpu", None, str(tmp_path))
     steps = {
-        "load": worker.load,
+        "load": lambda: worker.load({}),
         "construct": worker.construct,
         "call": lambda: worker.call(0),
     }

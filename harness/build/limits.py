@@ -18,7 +18,7 @@ from harness.records import Diagnostic
 # Real headers define macros that the stand-ins do not; in a condition nothing would tell.
 _ASKS_FOR_MACRO = re.compile(
     r"^[ \t]*#[ \t]*(?:el)?if[^\n]*?\b"
-    r"(?!TORCH_EXTENSION_NAME)((?:TORCH|AT|C10|PYBIND11|__STDCPP_MATH_SPEC|__cpp_lib)_\w+)",
+    r"(?!TORCH_EXTENSION_NAME|TORCH_VERSION)((?:TORCH|AT|C10|PYBIND11|__STDCPP_MATH_SPEC|__cpp_lib)_\w+)",
     re.MULTILINE,
 )
 
@@ -37,6 +37,8 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
         "ATen/core/TensorBase.h": "c10::intrusive_ptr<TensorImpl, UndefinedTensorImpl> impl_;",
         "c10/core/Device.h": "DeviceType type_;\n  DeviceIndex index_ = -1;",
         "ATen/core/IListRef.h": "    const boxed_type* boxed;\n    unboxed_type unboxed;",
+        "ATen/TensorIndexing.h": " private:\n  SymInt integer_ = 0;\n  bool boolean_ = false;\n"
+        "  Slice slice_;\n  Tensor tensor_;\n  TensorIndexType type_;\n",
         "torch/csrc/utils/pybind.h": " private:\n  std::vector<int64_t> v_value;",
         "torch/csrc/Exceptions.h": "  at::WarningHandler* prev_handler_;\n  bool in_exception_",
     }

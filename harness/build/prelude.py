@@ -7,6 +7,8 @@ from pathlib import Path
 
 from harness.build.operators import declarations
 
+_INDEXING = r"index(?=\s*\(\s*\{)|index_put_|TensorIndex|indexing"
+
 # What torch/extension.h brings of the standard library, and the words by which a source shows that
 # it uses it. The stand-ins include only what is named: each header costs nvcc three readings. A
 # word not listed here ends in the real headers.
@@ -39,7 +41,7 @@ _STANDARD = {
     "MEMORY": r"unique_ptr|shared_ptr|weak_ptr|make_unique|make_shared|allocator|addressof",
     "MUTEX": r"\w*mutex|lock_guard|unique_lock|scoped_lock|call_once|once_flag",
     "NUMERIC": r"accumulate|iota|inner_product|partial_sum|reduce|gcd|lcm",
-    "OPTIONAL": r"optional|nullopt|make_optional",
+    "OPTIONAL": rf"optional|nullopt|make_optional|{_INDEXING}",
     "SET": r"set|multiset",
     "SSTREAM": r"\w*stringstream",
     "STDEXCEPT": r"runtime_error|logic_error|invalid_argument|out_of_range|domain_error"
@@ -67,9 +69,11 @@ _PARTS = {
     "CUBLAS": r"cublas\w*|\w*Blas\w*|TORCH_CUDABLAS_CHECK",
     "ACCESSOR": r"\w*accessor\w*|\w*TensorAccessor\w*|\w*PtrTraits",
     "BLOBS": r"from_blob|(?:torch|at)\s*::\s*tensor",
+    "INDEXING": _INDEXING,
     "GUARDS": r"\w*DeviceGuard|NoGradGuard|AutoGradMode|GradMode",
     "LIBRARY": r"TORCH_LIBRARY\w*|Library",
     "VEC": r"vec(?=\(\))",
+    "VERSION": r"TORCH_VERSION\w*",
     "WARNINGS": r"TORCH_WARN\w*",
     "PARALLEL": r"parallel_for|parallel_reduce|(?:get|set)_num_threads|in_parallel_region",
 }
@@ -91,6 +95,8 @@ _WITHOUT_STD = {
 
 # Names of PyTorch's. A CUDA source with none of them needs no stand-in at all.
 _TORCH = re.compile(r"\b(?:torch|at|c10|TORCH_\w+|AT_\w+|C10_\w+|PYBIND11_MODULE|py|std)\b")
+
+_MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)((?:\\\n|.)*)", re.MULTILINE)
 
 _COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
@@ -119,6 +125,8 @@ def prelude(
     if binding:
         needed += ["PYTHON"] + ([] if torch_errors else ["PLAIN_ERRORS"])
     lines = [f"#define LEAN_{name}" for name in dict.fromkeys(needed)]
+    if "LIBRARY" in needed:
+        lines.append(f"#define LEAN_REGISTRATIONS {_registrations(code)}")
     for name, text in (
         ("ENTRIES", aten.entries), ("METHODS", aten.methods), ("DEFINITIONS", aten.definitions)
     ):  # fmt: skip
@@ -129,6 +137,22 @@ def prelude(
     if implicit and cuda:
         lines += ["#include <cuda.h>", "#include <cuda_runtime.h>"]
     return "\n".join(lines)
+
+
+def _registrations(code: str) -> int:
+    """At most how many functions a source gives to its TORCH_LIBRARYs, unless in a loop.
+
+    A macro that registers, or that names one that does, counts wherever it is used.
+    """
+    macros = dict(_MACRO.findall(code))
+
+    def count(text: str, inside: frozenset[str]) -> int:
+        words = re.findall(r"\w+", text) if macros else []
+        return len(re.findall(r"\.\s*(?:def|impl)\s*\(", text)) + sum(
+            count(macros[word], inside | {word}) for word in words if word in macros.keys() - inside
+        )
+
+    return max(1, count(_MACRO.sub("", code), frozenset()))
 
 
 def without_comments(source: str) -> str:

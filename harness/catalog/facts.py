@@ -26,9 +26,9 @@ _KERNEL_FACTS = ("DEVICES", "DTYPES", "MIN_CAPABILITY", "REQUIRES", "KNOWN_DEFEC
 def read_problem(path: Path) -> Problem:
     """Read a problem file's axes and facts without executing it.
 
-    An axis is a module global that holds a number or a string, written out or as arithmetic of
-    numbers (1024 * 8), on a line of its own or with others (`rows, columns = 64, 32`). One that
-    derives from another axis is none: it follows that one.
+    An axis is a module global that holds a number, a string or a tuple of numbers, written out or
+    as arithmetic of numbers (1024 * 8), on a line of its own or with others (`rows, columns = 64,
+    32`). One that derives from another axis is none: it follows that one.
     Raises HarnessError if the file is missing, is not Python, or lacks a required name.
     """
     tree = syntax.parse(path)
@@ -43,12 +43,16 @@ def read_problem(path: Path) -> Problem:
     axes = {
         name: value
         for name, value in literals.items()
-        if not name.startswith("_")
-        and name not in _PROBLEM_FACTS
-        and isinstance(value, int | float | str)
+        if not name.startswith("_") and name not in _PROBLEM_FACTS and _is_axis(value)
     }
     sweep = _read_sweep(literals.get("SWEEP", {}), path)
     return Problem(path.stem, path.resolve(), axes, sweep, families)
+
+
+def _is_axis(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return bool(value) and all(isinstance(part, int | float) for part in value)
+    return isinstance(value, int | float | str)
 
 
 def why_no_axis(path: Path, name: str) -> str:
@@ -123,7 +127,21 @@ def read_kernel(path: Path) -> Kernel:
         min_capability=capability,
         requires=requires,
         known_defect=Status(defect) if defect else None,
+        literals={name: value for name, value in facts.items() if name not in _KERNEL_FACTS},
     )
+
+
+def restated_axes(kernel: Kernel, problem: Problem) -> list[str]:
+    """The problem's axes that a kernel's file states as well, as many public solutions do.
+
+    Only with the problem's own value: another one is something of the kernel's own that happens
+    to have the name.
+    """
+    return [
+        axis
+        for axis, value in problem.axes.items()
+        if type(kernel.literals.get(axis)) is type(value) and kernel.literals[axis] == value
+    ]
 
 
 def _names(

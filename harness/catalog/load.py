@@ -40,12 +40,17 @@ def _replacing(statement: ast.stmt, overrides: Mapping[str, Any]) -> list[ast.st
     return [
         ast.fix_missing_locations(
             ast.copy_location(
-                ast.Assign([ast.Name(name, ast.Store())], ast.Constant(overrides[name])), statement
+                ast.Assign([ast.Name(name, ast.Store())], _constant(overrides[name])), statement
             )
         )
         for name, _ in syntax.assignments(statement)
         if name in overrides
     ]
+
+
+def _constant(value: Any) -> ast.Constant:
+    """A tuple has become a list on its way from the parent."""
+    return ast.Constant(tuple(value) if isinstance(value, list) else value)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

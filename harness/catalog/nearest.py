@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterable
 
 from harness import PROGRAM
@@ -14,7 +15,8 @@ def items(text: str, where: str) -> list[str]:
 
     where: what the list stands in, for the HarnessError that is raised if it holds nothing.
     """
-    parts = dict.fromkeys(part.strip() for part in text.split(","))
+    # Not at the commas of a tuple: (64, 64),(128, 128)
+    parts = dict.fromkeys(part.strip() for part in re.split(r",(?![^()]*\))", text))
     parts.pop("", None)
     if not parts:
         raise HarnessError(f"{where} names no values: give at least one.")

@@ -88,6 +88,8 @@ def _parse(problem: Problem, text: str, where: str) -> Range:
 
 def _value(text: str, own: Any, where: str) -> Any:
     """A value of a sweep, of the same type as the problem file's own."""
+    if isinstance(own, tuple):
+        return _tuple(text, own, where)
     kind = type(own)
     if kind is bool:
         if text not in ("True", "False"):
@@ -105,3 +107,12 @@ def _value(text: str, own: Any, where: str) -> Any:
     if kind is float and not math.isfinite(value):
         raise HarnessError(f"{where}: {text!r} is not a finite number.")
     return value
+
+
+def _tuple(text: str, own: tuple[Any, ...], where: str) -> tuple[Any, ...]:
+    """A tuple of as many numbers as the problem file's own."""
+    parts = [part.strip() for part in text.removeprefix("(").removesuffix(")").split(",")]
+    parts = [part for part in parts if part]
+    if not (text.startswith("(") and text.endswith(")") and len(parts) == len(own)):
+        raise HarnessError(f"{where}: {text!r} is no tuple of {len(own)}, such as {own}.")
+    return tuple(_value(part, each, where) for part, each in zip(parts, own, strict=True))

@@ -98,6 +98,7 @@ def _build(
             kernel=str(kernel.path),
             problem=str(plan.problem.path),
             sizes=[dict(axes) for axes in sizes],
+            restated=facts.restated_axes(kernel, plan.problem),
             arch=plan.arch,
             rebuild=plan.rebuild,
             patience_s=plan.timeout_s,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,8 @@ class Prepared:
     """The trials that give the inputs of timed calls."""
     rough_us: dict[str, float]
     """Of every baseline that works on this case."""
+    medians_us: dict[str, list[float]] = field(default_factory=dict)
+    """Of every baseline, what it took beside each kernel that has been timed on this case."""
 
 
 class JudgeClient:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,19 @@ from harness.run.plan import Plan
 class WorkerClient:
     """One worker with its kernel loaded. Every request raises ChildFailed as `Child.ask` does."""
 
-    def __init__(self, plan: Plan, kernel: Kernel, exchange: Path, logs: Path) -> None:
-        """Start the process and load the kernel; nothing is left of it where that fails."""
+    def __init__(
+        self,
+        plan: Plan,
+        kernel: Kernel,
+        overrides: Mapping[str, Any],
+        exchange: Path,
+        logs: Path,
+    ) -> None:
+        """Start the process and load the kernel; nothing is left of it where that fails.
+
+        overrides: values for globals of the kernel's file that restate the problem's axes.
+        """
+        self.overrides = overrides
         self._timeout_s = plan.timeout_s
         self.child = Child(
             "harness.worker",
@@ -28,7 +39,7 @@ class WorkerClient:
             timeout_s=plan.timeout_s,
         )
         try:
-            self.child.ask("load")
+            self.child.ask("load", overrides=dict(overrides))
         except BaseException:
             self.child.kill()
             raise

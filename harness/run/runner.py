@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness import scratch
-from harness.catalog.facts import unsupported
+from harness.catalog.facts import restated_axes, unsupported
 from harness.children import ChildFailed, uninterrupted
 from harness.records import (
     KERNEL,
@@ -144,10 +144,10 @@ class Runner:
         """Raises JudgeDied, and ChildFailed if the server of all processes died."""
         try:
             ready = self.judge.prepare(case, index)
-            outcome = self._judge(kernel, ready.trials)
+            outcome = self._judge(kernel, case, ready.trials)
             if outcome.verdict.status not in TIMED or self._plan.judge_only:
                 return outcome
-            worker = self._worker(kernel)
+            worker = self._worker(kernel, case)
             timings = measure(self.judge, worker, case, ready, self._plan.effort)
             at = worker.finish(ready.timed)
             wrong = ruling.when_timed(self.judge.compare(at, kernel.name))
@@ -166,9 +166,9 @@ class Runner:
                 self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
             return Outcome(Verdict(failed.status, failed.reason))
 
-    def _judge(self, kernel: Kernel, trials: int) -> Outcome:
+    def _judge(self, kernel: Kernel, case: Case, trials: int) -> Outcome:
         """Run the kernel on the trials, as far as the first that it gets wrong."""
-        worker = self._worker(kernel)
+        worker = self._worker(kernel, case)
         worker.construct()
         comparisons: list[Comparison] = []
         fallback = ""
@@ -179,11 +179,15 @@ class Runner:
                 break
         return Outcome(ruling.verdict(comparisons), fallback=fallback)
 
-    def _worker(self, kernel: Kernel) -> WorkerClient:
-        """The kernel's worker, started if it has none."""
+    def _worker(self, kernel: Kernel, case: Case) -> WorkerClient:
+        """The kernel's worker, started if it has none, or one that its file's globals are not
+        this case's in."""
+        overrides = {axis: case.axes[axis] for axis in restated_axes(kernel, self._plan.problem)}
+        if (worker := self._workers.get(kernel.name)) and worker.overrides != overrides:
+            self._drop_worker(kernel.name)
         if kernel.name not in self._workers:
             self._workers[kernel.name] = WorkerClient(
-                self._plan, kernel, self._exchange, self._logs
+                self._plan, kernel, overrides, self._exchange, self._logs
             )
         return self._workers[kernel.name]
 

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 from command_line import TINY
 
-from harness.catalog.facts import read_kernel, read_problem, unsupported, why_no_axis
+from harness.catalog.facts import (
+    read_kernel,
+    read_problem,
+    restated_axes,
+    unsupported,
+    why_no_axis,
+)
 from harness.records import Case, HarnessError, Kernel, Problem, Status
 
 PROBLEM = """
@@ -107,7 +113,7 @@ def test_a_problem_with_a_bad_fact(fact: str, says: str, write: Write) -> None:
         ("a, b = 1, n()", {"a": 1}),
         ("a, _b = 1, 2", {"a": 1}),
         ("a, b = sizes()", {}),
-        ("a, b = (1, 2), 3", {"b": 3}),
+        ("a, b = (1, 2), 3", {"a": (1, 2), "b": 3}),
         ("a, b = 1, 2, 3", {}),
         ("a, *b = 1, 2", {}),
         ("a, b = *n(), 2", {}),
@@ -117,7 +123,10 @@ def test_a_problem_with_a_bad_fact(fact: str, says: str, write: Write) -> None:
         ("a = 1\nif n():\n    a = 2", {}),
         ("a = 1\nif __name__ == '__main__':\n    a = 2", {"a": 1}),
         ("a: int", {}),
-        ("shape = (3, 4)", {}),
+        ("shape = (3, 4)", {"shape": (3, 4)}),
+        ("shape = (rows, 4)", {}),
+        ("names = ('a', 4)", {}),
+        ("shape = ()", {}),
     ],
 )
 def test_axes_of_lines_that_assign_several_names(
@@ -241,3 +250,12 @@ def test_tiny_is_a_problem() -> None:
 def test_why_a_global_is_no_axis(name: str, says: str, problem: Problem) -> None:
     why = why_no_axis(problem.path, name)
     assert why.startswith(says) and bool(why) == bool(says)
+
+
+def test_a_kernel_restates_an_axis_only_with_the_problems_own_value(
+    write: Callable[..., Path],
+) -> None:
+    axes = {"rows": 4, "shape": (3, 4), "scale": 1.0, "N": 64, "name": "sum"}
+    problem = Problem("p", Path("p.py"), axes, {}, None)
+    states = "rows = 4\nshape = (3, 4)\nscale = 1\nN = 256\n"  # a float is no int, N a block size
+    assert restated_axes(read_kernel(write(states + KERNEL)), problem) == ["rows", "shape"]

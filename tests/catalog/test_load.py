@@ -127,3 +127,7 @@ def test_a_neighbour_is_no_library_of_what_comes_later(tmp_path: Path) -> None:
     import colorsys
 
     assert not hasattr(colorsys, "mine")
+
+
+def test_a_tuple_that_has_been_through_json_is_one_again(write: Write) -> None:
+    assert load.load_module(write("shape = (1, 2)\n"), {"shape": [3, 4]}).shape == (3, 4)

@@ -122,3 +122,28 @@ def test_the_files_own_sweep_is_blamed_on_the_file(device: str, problem: Problem
 def test_a_bad_sweep(sweep: str, says: str, problem: Problem) -> None:
     with pytest.raises(HarnessError, match=says):
         points(problem, sweep)
+
+
+@pytest.fixture
+def shaped() -> Problem:
+    return Problem("shaped", Path("s.py"), {"rows": 4, "shape": (32, 64), "d": (1,)}, {}, None)
+
+
+@pytest.mark.parametrize(
+    "sweep, shapes",
+    [
+        ("shape=(8,16),(2, 4)", [(8, 16), (2, 4)]),
+        ("shape=(8,16,)", [(8, 16)]),
+    ],
+)
+def test_a_tuple_is_swept_by_tuples(
+    sweep: str, shapes: list[tuple[int, int]], shaped: Problem
+) -> None:
+    assert points(shaped, sweep) == [(4, shape, (1,)) for shape in shapes]
+    assert points(shaped, "d=(2,),(0)") == [(4, (32, 64), d) for d in ((2,), (0,))]
+
+
+@pytest.mark.parametrize("value", ["8", "(8)", "8,16", "(8,16,32)", "(8,x)", "(0,4)", "((8,4),)"])
+def test_what_is_no_such_tuple_is_refused(value: str, shaped: Problem) -> None:
+    with pytest.raises(HarnessError, match="shape="):
+        points(shaped, f"shape={value}")

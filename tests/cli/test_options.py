@@ -86,7 +86,7 @@ def test_a_mistake_in_a_name(arguments: list[object], says: str, call: Callable[
         ("cols, rows = 64, n()", "Line 1 of odd.py assigns several names at once"),
         ("*cols, rows = 1, 2", "Line 1 of odd.py assigns several names at once"),
         ("rows = 2 * batch_size", "Line 1 of odd.py computes rows"),
-        ("rows = (3, 4)", "Line 1 of odd.py computes rows"),
+        ("rows = [3, 4]", "Line 1 of odd.py computes rows"),
         ("rows = 4\nrows *= 2", "Line 2 of odd.py computes rows"),
         ("\nif True:\n    rows = 4", "Line 2 of odd.py computes rows"),
         ("row = 4", "Did you mean 'row'?"),

@@ -233,3 +233,30 @@ def test_two_kernels_of_one_name(tmp_path: Path, run_bench: Callable[..., Run]) 
     run = run_bench("control_exact", tmp_path / "control_exact.py")
     assert run.code == 2
     assert "Two kernels are called 'control_exact'" in run.error
+
+
+RESTATING = """
+import torch
+batch_size = 4
+shape = (8,)
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return x * 2 + batch_size + shape[0]
+def get_inputs(): return [torch.rand(batch_size, *shape)]
+def get_init_inputs(): return []
+"""
+
+
+def test_globals_that_problem_and_kernel_state_alike_are_swept_in_both(
+    tmp_path: Path, call: Callable[..., Run]
+) -> None:
+    problem, kernel = tmp_path / "restated.py", tmp_path / "restating.py"
+    problem.write_text(RESTATING)
+    kernel.write_text(RESTATING.replace("class Model(", "class ModelNew("))
+    sweep = ("--sweep", "batch_size=2,4", "--sweep", "shape=(3,),(8,)")
+    run = call(
+        *("check", "--problem", problem, "--kernel", kernel, "--device", "cpu"),
+        *("--out", tmp_path / "out", *sweep),
+    )
+    assert run.statuses == ["PASSED"] * 4, run.said
+    assert list(run.rows["shape"]) == ["(3,)", "(8,)"] * 2

@@ -203,13 +203,12 @@ torch::Tensor relaid(torch::Tensor x) { return x.contiguous(at::MemoryFormat::Ch
         ["formats", "relaid"],
     ),
     Case(
-        "falls_back_indexing",
+        "slice_and_select",
         r"""
 #include <torch/extension.h>
 torch::Tensor corner(torch::Tensor x) { return x.index({torch::indexing::Slice(), 0}); }
 """,
         lambda m, d: [lambda: m.corner(torch.ones(2, 2))],
         ["corner"],
-        route="full",
     ),
 ]

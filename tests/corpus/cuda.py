@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from corpus.case import Case, floats
+from corpus.parts import ops
 
 F32, F64, F16, BF16 = torch.float32, torch.float64, torch.float16, torch.bfloat16
 ALL = (F32, F64, F16, BF16)
@@ -519,9 +520,9 @@ std::vector<torch::Tensor> f(torch::Tensor x, torch::Tensor w, at::IntArrayRef s
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {}
 """,
         lambda m, d: [
-            lambda: getattr(torch.ops, m.__name__).scaled(floats(33, device=d), 1.5),
-            lambda: getattr(torch.ops, m.__name__).scaled(floats(33, device=d), by=2),
-            lambda: getattr(torch.ops, m.__name__).scaled(floats(3, device=d), 0.0),
+            lambda: ops(m).scaled(floats(33, device=d), 1.5),
+            lambda: ops(m).scaled(floats(33, device=d), by=2),
+            lambda: ops(m).scaled(floats(3, device=d), 0.0),
         ],
         None,
         r"""
@@ -542,10 +543,9 @@ TORCH_LIBRARY_IMPL(TORCH_EXTENSION_NAME, CUDA, m) { m.impl("scaled", &scaled); }
 """,
     ),
     _unary(
-        "falls_back_indexing",
+        "slice_and_select",
         "#include <torch/extension.h>\n",
         _CHECKED % "return x.index({torch::indexing::Slice(), 0}) + n;",
-        route="full",
     ),
     # The real headers refuse these; so must the stand-ins.
     _unary(

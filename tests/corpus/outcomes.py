@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
-from corpus import aten, cpu, cuda, parts
+from corpus import aten, cpu, cuda, extensions, parts
 from harness.build.load_inline import import_library
 from harness.serve import Handler
 
-CORPUS = {"cpu": [*cpu.CASES, *aten.CASES, *parts.CASES], "cuda": cuda.CASES}
+CORPUS = {"cpu": [*cpu.CASES, *aten.CASES, *parts.CASES, *extensions.CASES], "cuda": cuda.CASES}
 
 
 def outcome(library: str, device: str, case: str, call: int) -> str:
@@ -29,6 +29,8 @@ def outcome(library: str, device: str, case: str, call: int) -> str:
     shared = {f: getattr(module, f"{case}__{f}", None) for f in known.functions or ()}
     if any(shared.values()):
         module = types.SimpleNamespace(**shared)
+    elif not known.functions:
+        module = getattr(module, case, module)
     try:
         return as_text(known.calls(module, device)[call]())
     except Exception as error:

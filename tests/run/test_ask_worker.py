@@ -15,9 +15,9 @@ P = Status.PASSED
 def test_workers_are_told_nothing_of_truth_or_verdicts(go: Go, stage: Stage) -> None:
     go()
     told = {frozenset(given) for asked, given in stage.arguments if asked.startswith("a ")}
-    asked_of_builder = {"kernel", "problem", "sizes", "arch", "rebuild", "patience_s"}
+    asked_of_builder = {"kernel", "problem", "sizes", "restated", "arch", "rebuild", "patience_s"}
     told.discard(frozenset(asked_of_builder))
-    assert set().union(*told) == {"trial", "trials", "seconds", "timer", "samples"}
+    assert set().union(*told) == {"overrides", "trial", "trials", "seconds", "timer", "samples"}
 
 
 def test_a_worker_that_dies_between_cases_is_replaced(go: Go, stage: Stage) -> None:

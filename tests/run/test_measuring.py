@@ -48,3 +48,22 @@ def test_a_time_that_stays_uncertain_is_kept_and_marked(go: Go, stage: Stage) ->
     (row,) = go(kernels=[kernel("a")], cases=PLAN.cases[:1]).rows
     assert row.uncertain == ("kernel",)
     assert stage.asked.count("a block") == 4
+
+
+def test_a_baseline_that_takes_another_time_beside_another_kernel_is_uncertain(
+    go: Go, stage: Stage
+) -> None:
+    slow = [900.0 + i for i in range(8)]
+    # Two blocks beside the first kernel, and twice two beside the second.
+    stage.answers["judge block eager"] = [[], [], slow]
+    first, second = go(cases=PLAN.cases[:1]).rows
+    assert (first.uncertain, second.uncertain) == ((), ("eager",))
+    assert stage.asked.count("b block") == 4
+
+
+def test_a_baseline_that_was_disturbed_once_is_measured_again(go: Go, stage: Stage) -> None:
+    slow = [900.0 + i for i in range(8)]
+    stage.answers["judge block eager"] = [[], [], slow, slow, []]
+    first, second = go(cases=PLAN.cases[:1]).rows
+    assert (first.uncertain, second.uncertain) == ((), ())
+    assert second.baselines["eager"].median_us == first.baselines["eager"].median_us

@@ -18,7 +18,7 @@ from pretended import (
 
 from harness import scratch
 from harness.children import ChildFailed
-from harness.records import Status
+from harness.records import Case, Status
 
 P, W, N = Status.PASSED, Status.WRONG_VALUES, Status.NON_FINITE
 
@@ -193,3 +193,17 @@ def test_what_a_file_went_on_without_is_in_the_row_which_is_not_ranked(
     assert first.verdict.status is P and first.timing and not first.speedups
     assert second.speedups
     assert (first.as_expected, second.as_expected) == (False, True)
+
+
+# globals that restate an axis
+
+
+def test_a_file_that_restates_an_axis_is_loaded_with_each_of_its_values(
+    go: Go, stage: Stage
+) -> None:
+    restating = kernel("a", literals={"rows": 1})
+    cases = [Case({"rows": rows}, dtype, "cpu") for dtype in ("x", "y") for rows in (1, 2)]
+    assert go(kernels=[restating, kernel("b")], cases=cases).statuses == [P] * 8
+    loads = [arguments["overrides"] for asked, arguments in stage.arguments if asked == "a load"]
+    assert loads == [{"rows": 1}, {"rows": 2}] * 2
+    assert stage.started("b") == 1

@@ -207,16 +207,17 @@ struct Caster<std::vector<T, A>> {
 #ifdef LEAN_OPTIONAL
 template <class T>
 struct Caster<std::optional<T>> {
+  using Inner = Caster<typename Unqualified<T>::type>;
   static void name(Message& m) {
-    Caster<T>::name(m);
+    Inner::name(m);
     m.add(" | None");
   }
   std::optional<T> value;
   bool load(PyObject* o) {
     if (o == Py_None) return true;
-    Caster<T> inner;
+    Inner inner;
     if (!inner.load(o)) return false;
-    value = static_cast<T&&>(inner.value);
+    value.emplace(static_cast<T&&>(inner.value));
     return true;
   }
 };

@@ -172,12 +172,19 @@ struct LibraryArguments<Indices<I...>, A...> : LibraryArgument<I, typename Plain
 };
 
 // Calls a function with what is on the stack. libtorch takes a plain function and hands it nothing
-// but the stack, so each function of one signature has one of so many that know theirs.
+// but the stack, so each function of one signature has one of so many that know theirs: as many as
+// the source has registrations, and in a namespace of the source's own, for others have other
+// numbers.
+#ifndef LEAN_REGISTRATIONS
+#define LEAN_REGISTRATIONS 1  // a source without a TORCH_LIBRARY
+#endif
+namespace {
+struct OfThisSource {};
 template <class R, class... A>
 struct LibraryKernel {
   using F = R (*)(A...);
   using Boxed = void (*)(uint64_t*, uint64_t, uint64_t);
-  static constexpr size_t kMost = 32;
+  static constexpr size_t kMost = LEAN_REGISTRATIONS;
 
   static void signature(Message& m) {
     m.add('(');
@@ -190,7 +197,7 @@ struct LibraryKernel {
     m.add(')');
   }
   static Boxed box(F f) {
-    TORCH_CHECK(used() < kMost, "more than ", kMost, " functions of one signature in a library");
+    TORCH_CHECK(used() < kMost, "more than ", kMost, " functions of one signature in one source");
     functions()[used()] = f;
     return boxed(used()++, typename IndicesUpTo<kMost>::type());
   }
@@ -233,6 +240,7 @@ template <class F, class R, class... A>
 LibraryKernel<R, A...> library_kernel_of(R (F::*)(A...) const);
 template <class F, class = decltype(&F::operator())>
 decltype(library_kernel_of(&F::operator())) library_kernel(F);
+}  // namespace
 
 class Library {
  public:
@@ -245,7 +253,7 @@ class Library {
     return *this;
   }
   // For a name alone, the schema is the function's own signature.
-  template <class F>
+  template <class F, class = OfThisSource>
   Library& def(const char* schema, F f) {
     Message whole, name;
     whole.add(schema);
@@ -254,7 +262,7 @@ class Library {
     for (const char* c = schema; *c && *c != '('; c++) name.add(*c);
     return impl(name.c_str(), f);
   }
-  template <class F>
+  template <class F, class = OfThisSource>
   Library& impl(const char* name, F f) {
     need(aoti_torch_library_impl(library_, name, decltype(library_kernel(f))::box(f)));
     return *this;
@@ -298,3 +306,4 @@ using lean::Library;
   LEAN_LIBRARY_OF(__COUNTER__, m, aoti_torch_library_init_fragment, LEAN_LIBRARY_TEXT(ns))
 #define TORCH_LIBRARY_IMPL(ns, key, m)                                                     \
   LEAN_LIBRARY_OF(__COUNTER__, m, aoti_torch_library_init_impl, LEAN_LIBRARY_TEXT(ns), #key)
+#define TORCH_FN(function) (&function)

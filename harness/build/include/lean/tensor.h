@@ -4,6 +4,9 @@
 #ifdef LEAN_ACCESSOR
 #include <lean/accessor.h>
 #endif
+#ifdef LEAN_INDEXING
+#include <lean/indexing.h>
+#endif
 
 namespace lean {
 
@@ -169,6 +172,30 @@ class Tensor {
       default: return get<bool>(aoti_torch_is_contiguous);
     }
   }
+  // What libtorch works out of sizes and strides whenever they change, and keeps.
+  bool is_non_overlapping_and_dense() const {
+    if (is_contiguous() || is_contiguous(MemoryFormat::ChannelsLast) ||
+        is_contiguous(MemoryFormat::ChannelsLast3d))
+      return true;
+    int64_t expected = 1;  // each dimension in turn is the one that strides over those before it
+    for (int64_t left = dims_of_many(); left > 0; left--) {
+      int64_t d = 0;
+      while (d < dim() && (size(d) < 2 || stride(d) != expected)) d++;
+      if (d == dim()) return false;
+      expected *= size(d);
+    }
+    return true;
+  }
+  MemoryFormat suggest_memory_format(bool channels_last_strides_exact_match = false) const {
+    const bool exact = channels_last_strides_exact_match;
+    if (layout() != Layout::Strided) return MemoryFormat::Contiguous;
+    if (is_like({1, 3, 2, 0}))
+      return !exact || is_dense_in({1, 3, 2, 0}, true) ? MemoryFormat::ChannelsLast
+                                                       : MemoryFormat::Contiguous;
+    if (is_like({1, 4, 3, 2, 0}) && (!exact || is_dense_in({1, 4, 3, 2, 0}, true)))
+      return MemoryFormat::ChannelsLast3d;
+    return MemoryFormat::Contiguous;
+  }
   bool is_floating_point() const {
     switch (scalar_type()) {
       case ScalarType::Half: case ScalarType::Float: case ScalarType::Double:
@@ -277,6 +304,14 @@ class Tensor {
   PackedTensorAccessor64<T, N, P> packed_accessor64() && = delete;
 #endif
 
+#ifdef LEAN_INDEXING
+  Tensor index(ArrayRef<TensorIndex> i) const;
+  Tensor index(std::initializer_list<TensorIndex> i) const;
+  Tensor& index_put_(ArrayRef<TensorIndex> i, const Tensor& values);
+  Tensor& index_put_(ArrayRef<TensorIndex> i, const Scalar& v);
+  Tensor& index_put_(std::initializer_list<TensorIndex> i, const Tensor& values);
+  Tensor& index_put_(std::initializer_list<TensorIndex> i, const Scalar& v);
+#endif
   Tensor operator[](int64_t i) const { return from(op::select, handle(), int64_t{0}, i); }
   Tensor operator-() const { return from(op::neg, handle()); }
   Tensor operator~() const { return from(op::bitwise_not, handle()); }
@@ -322,15 +357,30 @@ class Tensor {
   }
   int64_t wrap(int64_t d) const { return maybe_wrap_dim(d, dim(), false); }
   // The dimensions from the one that is next to itself in memory outwards.
-  bool is_dense_in(const std::initializer_list<int64_t>& order) const {
+  bool is_dense_in(const std::initializer_list<int64_t>& order, bool all = false) const {
     if (dim() != static_cast<int64_t>(order.size())) return false;
     int64_t expected = 1;
     for (int64_t d : order) {
-      if (size(d) == 1) continue;
+      if (size(d) == 1 && !all) continue;
       if (stride(d) != expected) return false;
       expected *= size(d);
     }
     return true;
+  }
+  // Do the strides grow in this order, gaps between them allowed? N111 in torch's words is not.
+  bool is_like(const std::initializer_list<int64_t>& order) const {
+    if (dim() != static_cast<int64_t>(order.size()) || stride(1) == 0) return false;
+    int64_t least = 0;
+    for (int64_t d : order) {
+      if (size(d) == 0 || stride(d) < least || (d == 0 && least == stride(1))) return false;
+      least = stride(d) * (size(d) > 1 ? size(d) : 1);
+    }
+    return true;
+  }
+  int64_t dims_of_many() const {
+    int64_t count = 0;
+    for (int64_t n : sizes()) count += n > 1;
+    return count;
   }
   Tensor& self() const { return const_cast<Tensor&>(*this); }
   mutable Handle handle_ = nullptr;
@@ -514,4 +564,7 @@ LEAN_DEFINITIONS
 #endif
 #ifdef LEAN_BLOBS
 #include <lean/blobs.h>
+#endif
+#ifdef LEAN_INDEXING
+#include <lean/indices.h>
 #endif

@@ -1,2 +1,5 @@
 #pragma once
-#include <lean/torch.h>
+#include <torch/all.h>
+#ifdef TORCH_API_INCLUDE_EXTENSION_H
+#include <torch/extension.h>
+#endif

@@ -7,4 +7,7 @@ namespace c10::cuda {
 DeviceIndex current_device();
 DeviceIndex device_count() noexcept;
 void device_synchronize();
+cudaError_t MaybeSetDevice(DeviceIndex device);
+DeviceIndex ExchangeDevice(DeviceIndex device);
+DeviceIndex MaybeExchangeDevice(DeviceIndex device);
 }  // namespace c10::cuda
