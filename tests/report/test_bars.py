@@ -18,7 +18,7 @@ def test_the_fastest_comes_first_and_cases_are_counted(load):
     def outcome(kernel, axes, dtype):
         if kernel == "unsafe":
             return Status.NON_FINITE
-        return Status.WRONG_VALUES if axes["batch_size"] == 1 else Status.PASSED
+        return Status.SKIPPED if axes["batch_size"] == 1 else Status.PASSED
 
     figure = bars.summary(load(kernels=("unsafe", "fused"), outcome=outcome))
     assert names(figure) == ["fused", "compile", "unsafe"]

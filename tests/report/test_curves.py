@@ -105,7 +105,7 @@ def test_uncertain_and_fallback_points_are_hollow_and_explained(load):
     copies = {(colour["copy"], 60.0 * size) for size in (1, 16, 128, 1024, 4096)}
     shaky = {(colour["compile"], 80.0 * 16), (colour["fused"], 50.0)}
     assert drawn(figure, hollow=True) == copies | shaky
-    assert "fallback or uncertain, not ranked" in colour
+    assert "uncertain or fallback, not ranked" in colour
     ratios = curves.relative(run)
     assert (colour["fused"], 2.0) in drawn(ratios, hollow=True)  # on that case
     assert (colour["fused"], 2.0) in drawn(ratios, hollow=False)
