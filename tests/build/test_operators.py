@@ -46,9 +46,10 @@ def test_a_function_is_declared_where_the_real_one_is_found() -> None:
 
 
 def test_what_the_lean_headers_do_not_know_is_deleted() -> None:
-    found = declarations("auto y = at::index(x, list);", INCLUDE)
-    assert re.search(r"index\(const Tensor& self, Unknown indices\) = delete", found.definitions)
-    assert "_ZN2at4_ops12index_Tensor" not in found.entries
+    found = declarations("auto y = at::_unsafe_index(x, list);", INCLUDE)
+    deleted = r"_unsafe_index\(const Tensor& self, Unknown indices\) = delete"
+    assert re.search(deleted, found.definitions)
+    assert "_unsafe_index_Tensor" not in found.entries
 
 
 @pytest.mark.parametrize(
