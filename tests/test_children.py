@@ -303,6 +303,15 @@ def test_the_server_can_import_this_package_wherever_it_is_started(
 # signals
 
 
+@pytest.fixture
+def foreground() -> Iterator[None]:
+    """Ctrl-C as in a terminal: in a background job it is ignored from the start."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("foreground")
 def test_ctrl_c_waits_for_what_must_not_be_interrupted() -> None:
     done = []
     with pytest.raises(KeyboardInterrupt), uninterrupted():
@@ -311,6 +320,7 @@ def test_ctrl_c_waits_for_what_must_not_be_interrupted() -> None:
     assert done == ["cleaned up"]
 
 
+@pytest.mark.usefixtures("foreground")
 def test_ctrl_c_is_forgotten_where_what_is_done_is_to_stop() -> None:
     with uninterrupted(discard=True):
         signal.raise_signal(signal.SIGINT)
