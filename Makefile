@@ -11,7 +11,7 @@ bench: $(VENV)/installed
 	$(BIN)/python run_bench.py $(ARGS)
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
