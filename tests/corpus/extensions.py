@@ -41,15 +41,17 @@ std::tuple<bool, int64_t, int64_t> formats(torch::Tensor x) {
   return {x.is_non_overlapping_and_dense(), static_cast<int64_t>(x.suggest_memory_format()),
           static_cast<int64_t>(x.suggest_memory_format(true))};
 }
+bool on_meta(torch::Tensor x) { return x.device().is_meta(); }
 torch::Tensor shaped(torch::Tensor x) {
   return torch::zeros(x.sizes(), x.options()).contiguous(x.suggest_memory_format());
 }
 """,
         lambda m, d: [
             *[lambda x=x: m.formats(x) for x in _layouts()],
+            lambda: (m.on_meta(torch.empty(2, device="meta")), m.on_meta(torch.empty(2))),
             lambda: m.shaped(floats(2, 3, 4, 5).to(memory_format=torch.channels_last)),
         ],
-        ["formats", "shaped"],
+        ["formats", "shaped", "on_meta"],
     ),
     Case(
         "indices",

@@ -60,6 +60,7 @@ class Device {
   constexpr bool has_index() const { return index_ != -1; }
   constexpr bool is_cuda() const { return type_ == DeviceType::CUDA; }
   constexpr bool is_cpu() const { return type_ == DeviceType::CPU; }
+  constexpr bool is_meta() const { return static_cast<int8_t>(type_) == 14; }
   constexpr bool operator==(const Device& o) const {
     return type_ == o.type_ && index_ == o.index_;
   }
