@@ -153,17 +153,19 @@ class _StandIn:
             return artifact, stored is None, self._loaded(artifact, arguments)
         except (ImportError, OSError) as error:
             unresolved = diagnostics.unresolved(str(error), artifact.library)
-            if unresolved is None or (stored and artifact.manifest.route == "full"):
+            lacks = str(unresolved) if unresolved else _lean_lacks(str(error), artifact)
+            if not lacks or (stored and artifact.manifest.route == "full"):
                 raise
         if artifact.manifest.route == "lean":
             # The symbol may be one that the lean headers declare and this torch does not have.
-            artifact = build(rebuild=True, lean_lacks=str(unresolved))
+            artifact = build(rebuild=True, lean_lacks=lacks)
             try:
                 return artifact, True, self._loaded(artifact, arguments)
             except (ImportError, OSError) as error:
                 unresolved = diagnostics.unresolved(str(error), artifact.library)
                 if unresolved is None:
                     raise
+        assert unresolved is not None  # what the lean headers lack, they alone say
         compile.remember_unresolved(artifact, key, unresolved)
         raise BuildFailed(unresolved)
 
@@ -194,6 +196,12 @@ class _StandIn:
         print(artifact.log())
         note(f"loading {artifact.manifest.name}", self._timeout_s)
         return _load(artifact, arguments)
+
+
+def _lean_lacks(error: str, artifact: store.Artifact) -> str:
+    """What a module says on loading that only the real headers can do; else an empty string."""
+    lean = artifact.manifest.route == "lean"
+    return error if lean and error.startswith("the lean headers have no ") else ""
 
 
 def _load(artifact: store.Artifact, arguments: Arguments) -> ModuleType | str:
