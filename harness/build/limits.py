@@ -22,6 +22,12 @@ _ASKS_FOR_MACRO = re.compile(
     re.MULTILINE,
 )
 
+# A registration that runs more often than it is written has no slot (see lean/library.h), and says
+# so only by ending the process: loops after a TORCH_LIBRARY's name, and functions that fill one.
+_FILLS_LIBRARY_OFTEN = re.compile(
+    r"\bTORCH_LIBRARY(?:_IMPL|_FRAGMENT)?\b.*\b(?:for|while|do|goto)\b|\bLibrary\s*&", re.DOTALL
+)
+
 
 def unsupported(arguments: Mapping[str, Any]) -> str:
     """Why a load_inline call cannot be built leanly, as far as text tells; else an empty string.
@@ -53,6 +59,8 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
     code = without_comments(with_own_headers(sources, arguments))
     if asked := _ASKS_FOR_MACRO.search(code):
         return f"{asked[1]} would not be defined"
+    if "TORCH_LIBRARY" in code and _FILLS_LIBRARY_OFTEN.search(code):
+        return "a TORCH_LIBRARY may be filled in a loop"
     return ""
 
 

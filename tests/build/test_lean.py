@@ -343,6 +343,20 @@ def test_a_condition_on_torchs_macros_needs_the_real_headers(line: str, lean_eno
     assert (limits.unsupported({"cpp_sources": [line], "cuda_sources": []}) == "") == lean_enough
 
 
+@pytest.mark.parametrize(
+    "source, lean_enough",
+    [
+        ("void f() { for (;;) {} }\nTORCH_LIBRARY(ns, m) { m.def(schema); }", True),
+        ("TORCH_LIBRARY(ns, m) { for (auto n : names) m.def(n, &f); }", False),
+        ("TORCH_LIBRARY_IMPL(ns, CPU, m) { while (n()) m.impl(n(), &f); }", False),
+        ("void fill(torch::Library& m);\nTORCH_LIBRARY(ns, m) { fill(m); fill(m); }", False),
+    ],
+)
+def test_a_library_filled_in_a_loop_needs_the_real_headers(source: str, lean_enough: bool) -> None:
+    said = {"cpp_sources": [source], "cuda_sources": []}
+    assert (limits.unsupported(said) == "") == lean_enough
+
+
 def test_a_condition_in_a_header_of_the_callers_own_counts_as_well(tmp_path: Path) -> None:
     (tmp_path / "own.h").write_text("#ifdef TORCH_CHECK\n#endif\n")
     said = {"cpp_sources": ['#include "own.h"'], "cuda_sources": []}

@@ -303,6 +303,30 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
         ],
     ),
     Case(
+        "full_overloads",
+        r"""
+#include <torch/extension.h>
+int64_t whole(int64_t x) { return x; }
+double half(double x) { return x / 2; }
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
+  m.def("f", &whole);
+  m.def("f", &half);
+}
+""",
+        route="full",
+    ),
+    Case(
+        "full_library_filled_in_a_loop",
+        r"""
+#include <torch/extension.h>
+int64_t same(int64_t x) { return x; }
+TORCH_LIBRARY(lean_corpus_loop, m) {
+  for (auto name : {"a", "b", "c"}) m.def(name, &same);
+}
+""",
+        route="full",
+    ),
+    Case(
         "rejected_c_limits_not_brought",
         "#include <torch/extension.h>\nfloat most() { return FLT_MAX; }\n",
         functions=["most"],
