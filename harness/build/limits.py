@@ -61,7 +61,17 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
         return f"{asked[1]} would not be defined"
     if "TORCH_LIBRARY" in code and _FILLS_LIBRARY_OFTEN.search(code):
         return "a TORCH_LIBRARY may be filled in a loop"
-    return ""
+    return "a PYBIND11_MODULE has overloads" if _has_overloads(code) else ""
+
+
+def _has_overloads(code: str) -> bool:
+    """Does a module define one name twice, as far as text tells? If not, it tells when loaded; but
+    by then a TORCH_LIBRARY beside it is registered, and could not be once more."""
+    for part in code.split("PYBIND11_MODULE")[1:]:
+        names = re.findall(r'\.\s*def\s*\(\s*"(\w+)"', part.partition("TORCH_LIBRARY")[0])
+        if len(names) > len(set(names)):
+            return True
+    return False
 
 
 def rejection(log: str, arguments: Mapping[str, Any]) -> Diagnostic | None:

@@ -357,6 +357,20 @@ def test_a_library_filled_in_a_loop_needs_the_real_headers(source: str, lean_eno
     assert (limits.unsupported(said) == "") == lean_enough
 
 
+@pytest.mark.parametrize(
+    "source, lean_enough",
+    [
+        ('TORCH_LIBRARY(n, m) { m.def("f", f); } PYBIND11_MODULE(n, m) { m.def("f", &f); }', True),
+        ('PYBIND11_MODULE(n, m) { m.def("f", &f); } TORCH_LIBRARY(n, m) { m.def("f", f); }', True),
+        ('PYBIND11_MODULE(n, m) { m.def("f", &f); m.def("g", &f); }', True),
+        ('PYBIND11_MODULE(n, m) { m.def("f", &f); m.def( "f", &g); }', False),
+    ],
+)
+def test_overloads_need_the_real_headers(source: str, lean_enough: bool) -> None:
+    said = {"cpp_sources": [source], "cuda_sources": []}
+    assert (limits.unsupported(said) == "") == lean_enough
+
+
 def test_a_condition_in_a_header_of_the_callers_own_counts_as_well(tmp_path: Path) -> None:
     (tmp_path / "own.h").write_text("#ifdef TORCH_CHECK\n#endif\n")
     said = {"cpp_sources": ['#include "own.h"'], "cuda_sources": []}

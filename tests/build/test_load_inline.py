@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from processes import alive, wait_until
 from torch.utils import cpp_extension
 
 from harness import cache
-from harness.build import store
+from harness.build import load_inline, store
 from harness.build.load_inline import install
 from harness.children import ChildFailed
 from harness.records import Status
@@ -600,3 +601,26 @@ def test_a_failure_is_remembered_until_a_rebuild(compiler: Path, tmp_path: Path)
     assert entry.failed.shown.endswith("^~~~~~")
     assert build(rebuild=False) == first
     assert build(rebuild=True) == 2 * first
+
+
+def test_what_a_lean_module_refuses_on_loading_is_built_with_the_real_headers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[str] = []
+
+    def build(*_: Any, lean_lacks: str = "", **__: Any) -> Any:
+        built.append(lean_lacks)
+        route = "full" if lean_lacks else "lean"
+        return SimpleNamespace(manifest=SimpleNamespace(route=route), library=tmp_path)
+
+    def loaded(_: Any, artifact: Any, __: Any) -> str:
+        if artifact.manifest.route == "lean":
+            raise ImportError("the lean headers have no overloads: f")
+        return "loaded"
+
+    stand_in = load_inline._StandIn(tmp_path, compile_missing=True, rebuild=True, timeout_s=1.0)
+    monkeypatch.setattr(load_inline.compile, "build", build)
+    monkeypatch.setattr(load_inline, "artifact_key", lambda arguments: "key")
+    monkeypatch.setattr(load_inline._StandIn, "_loaded", loaded)
+    assert stand_in._build_and_load(lambda: None, {})[2] == "loaded"
+    assert built == ["", "the lean headers have no overloads: f"]

@@ -309,8 +309,9 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
 int64_t whole(int64_t x) { return x; }
 double half(double x) { return x / 2; }
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
-  m.def("f", &whole);
-  m.def("f", &half);
+  const char* name = "f";
+  m.def(name, &whole);
+  m.def(name, &half);
 }
 """,
         route="full",
