@@ -71,7 +71,8 @@ def _has_overloads(code: str) -> bool:
         names = re.findall(r'\.\s*def\s*\(\s*"(\w+)"', part.partition("TORCH_LIBRARY")[0])
         if len(names) > len(set(names)):
             return True
-    return False
+    both = "PYBIND11_MODULE" in code and "TORCH_LIBRARY" in code
+    return both and bool(re.search(r'\.\s*def\s*\(\s*[^"\s]|\bmodule_?\s*&', code))
 
 
 def rejection(log: str, arguments: Mapping[str, Any]) -> Diagnostic | None:

@@ -364,6 +364,9 @@ def test_a_library_filled_in_a_loop_needs_the_real_headers(source: str, lean_eno
         ('PYBIND11_MODULE(n, m) { m.def("f", &f); } TORCH_LIBRARY(n, m) { m.def("f", f); }', True),
         ('PYBIND11_MODULE(n, m) { m.def("f", &f); m.def("g", &f); }', True),
         ('PYBIND11_MODULE(n, m) { m.def("f", &f); m.def( "f", &g); }', False),
+        # Which names these are shows only when it is too late.
+        ("PYBIND11_MODULE(n, m) { m.def(name, &f); } TORCH_LIBRARY(n, m) {}", False),
+        ("void f(py::module_& m); PYBIND11_MODULE(n, m) { f(m); } TORCH_LIBRARY(n, m) {}", False),
     ],
 )
 def test_overloads_need_the_real_headers(source: str, lean_enough: bool) -> None:
