@@ -34,12 +34,21 @@ _starting = threading.Lock()
 class ChildFailed(Exception):
     """A request that got no good answer: the status it means, and why in one sentence."""
 
-    def __init__(self, status: Status, reason: str, alive: bool, server_died: bool = False):
+    def __init__(
+        self,
+        status: Status,
+        reason: str,
+        alive: bool,
+        server_died: bool = False,
+        answered: bool = False,
+    ):
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.alive = alive
         """Can the same child take another request?"""
+        self.answered = answered
+        """Did the child itself say so? One whose CUDA context is lost does, and is ended then."""
         self.server_died = server_died
         """The server that all children are forked from died, and the child with it, through no
         fault of its own that is known: worth another try."""
@@ -93,7 +102,12 @@ class Child:
         if "failed" in reply:
             if reply["poisoned"]:
                 self.kill()
-            raise ChildFailed(Status(reply["failed"]), reply["reason"], not reply["poisoned"])
+            raise ChildFailed(
+                Status(reply["failed"]),
+                reply["reason"],
+                alive=not reply["poisoned"],
+                answered=True,
+            )
         return reply["answer"]
 
     def _receive(

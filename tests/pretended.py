@@ -14,8 +14,11 @@ Answer = Any
 """What a pretended child returns, or raises if it is an exception."""
 
 
-def fails(status: Status, alive: bool = True, server_died: bool = False) -> ChildFailed:
-    return ChildFailed(status, f"pretended {status}", alive, server_died)
+def fails(
+    status: Status, alive: bool = True, server_died: bool = False, answered: bool | None = None
+) -> ChildFailed:
+    answered = alive if answered is None else answered
+    return ChildFailed(status, f"pretended {status}", alive, server_died, answered)
 
 
 RIGHT = {"status": None, "reason": "", "error_rel": 1e-7, "eager_error_rel": 2e-7}

@@ -171,7 +171,7 @@ def search_folders(command: str, folder: Path) -> list[Path]:
         text=True,
         errors="surrogateescape",
         check=False,
-        env=os.environ | {"LC_ALL": "C"},
+        env=os.environ | {"LC_ALL": "C", "TMPDIR": str(folder)},
     ).stderr
     places = re.findall(r"^ignoring nonexistent directory \"(.+)\"$", output, re.MULTILINE)
     for listing in re.findall(

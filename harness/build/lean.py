@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -79,7 +80,10 @@ def _empty_libraries(folder: Path) -> list[str]:
     try:
         folder.mkdir(parents=True)
         for command in make:
-            subprocess.run(command, capture_output=True, check=True)
+            # What a killed linker leaves behind must lie in the build's folder.
+            subprocess.run(
+                command, capture_output=True, check=True, env=os.environ | {"TMPDIR": str(folder)}
+            )
     except (OSError, subprocess.CalledProcessError):
         return []  # the real ones do, only later
     # Some linkers are set up to drop a library that resolves nothing.
@@ -91,8 +95,8 @@ def digest() -> str:
     """A hash of the lean headers and of what `prepare` writes: part of every artifact's key."""
     # The prelude's words are part of what a library was built from, as the headers are.
     content = hashlib.sha256()
-    for name in ("lean.py", "prelude.py", "operators.py", "aten.py", "headers.py"):
+    for name in ("lean.py", "prelude.py", "operators.py", "aten.py", "headers.py", "limits.py"):
         content.update((INCLUDE.parent / name).read_bytes())
-    for path in sorted(INCLUDE.rglob("*.h")):
+    for path in sorted(path for path in INCLUDE.rglob("*") if path.is_file()):
         content.update(str(path.relative_to(INCLUDE)).encode() + path.read_bytes())
     return content.hexdigest()

@@ -23,10 +23,11 @@ _ASKS_FOR_MACRO = re.compile(
 )
 
 # A registration that runs more often than it is written has no slot (see lean/library.h), and says
-# so only by ending the process: loops after a TORCH_LIBRARY's name, and functions that fill one.
-_FILLS_LIBRARY_OFTEN = re.compile(
-    r"\bTORCH_LIBRARY(?:_IMPL|_FRAGMENT)?\b.*\b(?:for|while|do|goto)\b|\bLibrary\s*&", re.DOTALL
-)
+# so only by ending the process. So do loops, lambdas and macros of the file's own inside the braces
+# of a TORCH_LIBRARY, and functions that are handed one.
+_LIBRARY = re.compile(r"\bTORCH_LIBRARY(?:_IMPL|_FRAGMENT)?\s*\([^)]*\)\s*\{")
+_REPEATS = re.compile(r"\b(?:for|while|do|goto)\b|\bauto\s+\w+\s*=\s*\[")
+_HANDED_OVER = re.compile(r"\bLibrary\s*&")
 
 
 def unsupported(arguments: Mapping[str, Any]) -> str:
@@ -59,9 +60,30 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
     code = without_comments(with_own_headers(sources, arguments))
     if asked := _ASKS_FOR_MACRO.search(code):
         return f"{asked[1]} would not be defined"
-    if "TORCH_LIBRARY" in code and _FILLS_LIBRARY_OFTEN.search(code):
+    if _may_repeat_registrations(code):
         return "a TORCH_LIBRARY may be filled in a loop"
     return "a PYBIND11_MODULE has overloads" if _has_overloads(code) else ""
+
+
+def _may_repeat_registrations(code: str) -> bool:
+    """May what is written once inside a TORCH_LIBRARY run more than once, as far as text tells?"""
+    bodies = [_in_braces(code[found.end() :]) for found in _LIBRARY.finditer(code)]
+    if not bodies:
+        return False
+    macros = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)((?:.*\\\n)*.*)", code, re.MULTILINE)
+    looping = [name for name, body in macros if _REPEATS.search(body)]
+    suspects = re.compile("|".join([_REPEATS.pattern, *(rf"\b{name}\b" for name in looping)]))
+    return bool(_HANDED_OVER.search(code)) or any(suspects.search(body) for body in bodies)
+
+
+def _in_braces(code: str) -> str:
+    """What comes before the brace that closes the one just opened."""
+    depth = 1
+    for found in re.finditer(r"[{}]", code):
+        depth += 1 if found[0] == "{" else -1
+        if depth == 0:
+            return code[: found.start()]
+    return code
 
 
 def _has_overloads(code: str) -> bool:
@@ -117,7 +139,9 @@ def _named_mistake(
         remedy = "THC is gone from PyTorch: include <ATen/cuda/CUDAContext.h> and use at::cuda"
         return replace(diagnostic, remedy=remedy)
     dispatch = Path(cpp_extension.include_paths()[0]) / "ATen" / "Dispatch.h"
-    if "DeprecatedTypeProperties" in error and "DeprecatedType" not in dispatch.read_text():
+    # It converts to TensorOptions: only what asks for a ScalarType of it is wrong.
+    asks_type = re.search("DeprecatedTypeProperties.*ScalarType", error)
+    if asks_type and "DeprecatedType" not in dispatch.read_text():
         return replace(
             diagnostic,
             message="error: AT_DISPATCH_* of what type() returns, which is no ScalarType",

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from harness import scratch
 from harness.records import HarnessError
 
 INCLUDE_PATHS = ("CPATH", "CPLUS_INCLUDE_PATH", "CUDA_INC_PATH")
@@ -75,7 +76,14 @@ def find_nvcc() -> Path | None:
 
 def _cuda_home(nvcc: Path) -> Path:
     """The toolkit's folder, asked of nvcc itself: the file on PATH may be a wrapper script."""
-    dryrun = subprocess.run([nvcc, "--dryrun", "x.cu"], capture_output=True, text=True, check=False)
+    # Even a dry run makes a temporary file, which an interrupted nvcc leaves behind.
+    dryrun = subprocess.run(
+        [nvcc, "--dryrun", "x.cu"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TMPDIR": str(scratch.folder())},
+    )
     for line in dryrun.stderr.splitlines():
         name, _, value = line.removeprefix("#$ ").partition("=")
         if name.strip() == "TOP":

@@ -85,7 +85,7 @@ class JudgeClient:
                 if failed.server_died:
                     raise
                 reason = f"reference: {failed.reason}"
-                died = not failed.alive and failed.status is not Status.TIMED_OUT
+                died = not failed.answered and failed.status is not Status.TIMED_OUT
                 self._ready = CaseFailed(Verdict(Status.UNGRADABLE, reason, judge_died=died))
         if isinstance(self._ready, CaseFailed):
             raise self._ready

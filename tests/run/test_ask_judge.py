@@ -51,6 +51,14 @@ def test_a_case_that_cannot_be_prepared(status: Status, go: Go, stage: Stage) ->
     assert stage.asked.count("judge prepare") == tries + 1
 
 
+def test_a_judge_whose_context_the_reference_loses_did_not_die(go: Go, stage: Stage) -> None:
+    lost = fails(Status.UNGRADABLE, alive=False, answered=True)
+    stage.answers["judge prepare"] = [lost, lost, ANSWERS["prepare"]]
+    notes = go()
+    assert notes.statuses == [Status.UNGRADABLE, Status.UNGRADABLE, P, P]
+    assert not notes.rows[0].verdict.judge_died
+
+
 def test_a_judge_that_dies_over_a_case_is_replaced_and_asked_again(go: Go, stage: Stage) -> None:
     stage.answers["judge prepare"] = [fails(Status.CRASHED, alive=False), ANSWERS["prepare"]]
     assert go().statuses == [P] * 4
