@@ -65,13 +65,14 @@ def test_what_a_child_prints_is_in_its_log(child: Child, capfd: pytest.CaptureFi
 def test_a_failed_request_leaves_the_child_alive(child: Child) -> None:
     failed = ask_in_vain(child, "fail", poisoned=False)
     assert (failed.status, failed.reason, failed.alive) == (Status.WRONG_VALUES, "as asked", True)
+    assert failed.answered
     assert child.ask("echo", PATIENCE_S, value=1) == 1
 
 
 def test_a_poisoned_child_is_ended(child: Child) -> None:
     pid = child.ask("pid", PATIENCE_S)
     failed = ask_in_vain(child, "fail", poisoned=True)
-    assert (failed.status, failed.alive) == (Status.WRONG_VALUES, False)
+    assert (failed.status, failed.alive, failed.answered) == (Status.WRONG_VALUES, False, True)
     assert not alive(pid)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,7 @@ _ASKS_FOR_MACRO = re.compile(
     re.MULTILINE,
 )
 
-# A registration that runs more often than it is written has no slot (see lean/library.h), and says
-# so only by ending the process. So do loops, lambdas and macros of the file's own inside the braces
-# of a TORCH_LIBRARY, and functions that are handed one.
-_LIBRARY = re.compile(r"\bTORCH_LIBRARY(?:_IMPL|_FRAGMENT)?\s*\([^)]*\)\s*\{")
-_REPEATS = re.compile(r"\b(?:for|while|do|goto)\b|\bauto\s+\w+\s*=\s*\[")
-_HANDED_OVER = re.compile(r"\bLibrary\s*&")
+_LITERAL = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'')
 
 
 def unsupported(arguments: Mapping[str, Any]) -> str:
@@ -66,35 +61,50 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
 
 
 def _may_repeat_registrations(code: str) -> bool:
-    """May what is written once inside a TORCH_LIBRARY run more than once, as far as text tells?"""
-    bodies = [_in_braces(code[found.end() :]) for found in _LIBRARY.finditer(code)]
-    if not bodies:
-        return False
-    macros = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)((?:.*\\\n)*.*)", code, re.MULTILINE)
-    looping = [name for name, body in macros if _REPEATS.search(body)]
-    suspects = re.compile("|".join([_REPEATS.pattern, *(rf"\b{name}\b" for name in looping)]))
-    return bool(_HANDED_OVER.search(code)) or any(suspects.search(body) for body in bodies)
+    """May what is written once inside a TORCH_LIBRARY run more than once, as far as text tells?
 
-
-def _in_braces(code: str) -> str:
-    """What comes before the brace that closes the one just opened."""
-    depth = 1
-    for found in re.finditer(r"[{}]", code):
-        depth += 1 if found[0] == "{" else -1
-        if depth == 0:
-            return code[: found.start()]
-    return code
+    Such a registration has no slot (see lean/library.h), and says so only by ending the process.
+    """
+    again = r"\b(?:for|while|do|goto)\b|\bauto\s+\w+\s*=\s*\["
+    macros = dict(re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)((?:.*\\\n)*.*)", code, re.MULTILINE))
+    repeating = {name for name, text in macros.items() if re.search(again, text)}
+    for library, body in _bodies("TORCH_LIBRARY(?:_IMPL|_FRAGMENT)?", code):
+        words = _LITERAL.sub("", body)
+        # A function that is handed the library may fill it as often as it likes.
+        handed = set(re.findall(rf"\b(\w+)\s*\((?:[^()]*,)?\s*{library}\s*[,)]", words))
+        if (
+            re.search(again, words)
+            or handed - macros.keys()
+            or repeating & set(re.findall(r"\w+", words))
+        ):
+            return True
+    return False
 
 
 def _has_overloads(code: str) -> bool:
     """Does a module define one name twice, as far as text tells? If not, it tells when loaded; but
     by then a TORCH_LIBRARY beside it is registered, and could not be once more."""
-    for part in code.split("PYBIND11_MODULE")[1:]:
-        names = re.findall(r'\.\s*def\s*\(\s*"(\w+)"', part.partition("TORCH_LIBRARY")[0])
+    modules = [body for _, body in _bodies("PYBIND11_MODULE", code)]
+    for body in modules:
+        names = re.findall(r'\.\s*def\s*\(\s*"(\w+)"', body)
         if len(names) > len(set(names)):
             return True
-    both = "PYBIND11_MODULE" in code and "TORCH_LIBRARY" in code
-    return both and bool(re.search(r'\.\s*def\s*\(\s*[^"\s]|\bmodule_?\s*&', code))
+    both = modules and "TORCH_LIBRARY" in code
+    return bool(both and re.search(r'\.\s*def\s*\(\s*[^"\s]|\bmodule_?\s*&', code))
+
+
+def _bodies(macro: str, code: str) -> Iterator[tuple[str, str]]:
+    """What stands in the braces after `macro(..., variable)`, with the variable's name."""
+    for head in re.finditer(rf"\b{macro}\s*\([^)]*?(\w+)\s*\)\s*{{", code):
+        # Same length, so that places in one are places in the other.
+        rest = _LITERAL.sub(lambda found: " " * len(found[0]), code[head.end() :])
+        depth, end = 1, len(rest)
+        for brace in re.finditer(r"[{}]", rest):
+            depth += 1 if brace[0] == "{" else -1
+            if depth == 0:
+                end = brace.start()
+                break
+        yield head[1], code[head.end() :][:end]
 
 
 def rejection(log: str, arguments: Mapping[str, Any]) -> Diagnostic | None:

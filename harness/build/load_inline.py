@@ -157,7 +157,7 @@ class _StandIn:
             if not lacks or (stored and artifact.manifest.route == "full"):
                 raise
         if artifact.manifest.route == "lean":
-            # The symbol may be one that the lean headers declare and this torch does not have.
+            # It lacks overloads, or a symbol that is declared there and not in this torch.
             artifact = build(rebuild=True, lean_lacks=lacks)
             try:
                 return artifact, True, self._loaded(artifact, arguments)

@@ -8,7 +8,6 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from processes import alive, wait_until
 from torch.utils import cpp_extension
 
 from harness import cache
-from harness.build import load_inline, store
+from harness.build import compile, store
 from harness.build.load_inline import install
 from harness.children import ChildFailed
 from harness.records import Status
@@ -603,24 +602,34 @@ def test_a_failure_is_remembered_until_a_rebuild(compiler: Path, tmp_path: Path)
     assert build(rebuild=True) == 2 * first
 
 
-def test_what_a_lean_module_refuses_on_loading_is_built_with_the_real_headers(
+OVERLOADS = """
+#include <torch/extension.h>
+int64_t whole(int64_t x) { return x; }
+double half(double x) { return x / 2; }
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
+  const char* name = "f";
+  m.def(name, &whole);
+  m.def(name, &half);
+}
+"""
+
+
+def test_overloads_that_show_on_loading_are_built_with_the_real_headers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    built: list[str] = []
+    asked: list[str] = []
+    build = compile.build
 
-    def build(*_: Any, lean_lacks: str = "", **__: Any) -> Any:
-        built.append(lean_lacks)
-        route = "full" if lean_lacks else "lean"
-        return SimpleNamespace(manifest=SimpleNamespace(route=route), library=tmp_path)
+    def build_leanly(*args: Any, lean_lacks: str = "", **options: Any) -> store.Artifact:
+        asked.append(lean_lacks)
+        if lean_lacks:
+            raise NotImplementedError("half a minute, to see what pybind11 does")
+        return build(*args, **options)
 
-    def loaded(_: Any, artifact: Any, __: Any) -> str:
-        if artifact.manifest.route == "lean":
-            raise ImportError("the lean headers have no overloads: f")
-        return "loaded"
-
-    stand_in = load_inline._StandIn(tmp_path, compile_missing=True, rebuild=True, timeout_s=1.0)
-    monkeypatch.setattr(load_inline.compile, "build", build)
-    monkeypatch.setattr(load_inline, "artifact_key", lambda arguments: "key")
-    monkeypatch.setattr(load_inline._StandIn, "_loaded", loaded)
-    assert stand_in._build_and_load(lambda: None, {})[2] == "loaded"
-    assert built == ["", "the lean headers have no overloads: f"]
+    monkeypatch.setattr(compile, "build", build_leanly)
+    for name in ("load", "load_inline"):
+        monkeypatch.setattr(cpp_extension, name, getattr(cpp_extension, name))
+    install(bad_kernel("scaled"), None, compile_missing=True)
+    with pytest.raises(NotImplementedError):
+        cpp_extension.load_inline("overloads", f"// {tmp_path}{OVERLOADS}")
+    assert asked == ["", "the lean headers have no overloads: f"]

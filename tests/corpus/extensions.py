@@ -41,17 +41,24 @@ std::tuple<bool, int64_t, int64_t> formats(torch::Tensor x) {
   return {x.is_non_overlapping_and_dense(), static_cast<int64_t>(x.suggest_memory_format()),
           static_cast<int64_t>(x.suggest_memory_format(true))};
 }
-bool on_meta(torch::Tensor x) { return x.device().is_meta(); }
+bool place(torch::Tensor x) {
+  TORCH_CHECK(x.dim() == 2, "on ", x.device());
+  return x.device().is_meta();
+}
 torch::Tensor shaped(torch::Tensor x) {
   return torch::zeros(x.sizes(), x.options()).contiguous(x.suggest_memory_format());
 }
 """,
         lambda m, d: [
             *[lambda x=x: m.formats(x) for x in _layouts()],
-            lambda: (m.on_meta(torch.empty(2, device="meta")), m.on_meta(torch.empty(2))),
+            *[
+                lambda s=s, d=d: m.place(torch.empty(s, device=d))
+                for s in ((2,), (2, 2))
+                for d in ("cpu", "meta")
+            ],
             lambda: m.shaped(floats(2, 3, 4, 5).to(memory_format=torch.channels_last)),
         ],
-        ["formats", "shaped", "on_meta"],
+        ["formats", "shaped", "place"],
     ),
     Case(
         "indices",

@@ -30,7 +30,9 @@ class Message {
   void add(float v) { format("%g", static_cast<double>(v)); }
   void add(double v) { format("%g", v); }
   void add(ScalarType t) { add(toString(t)); }
-  void add(DeviceType t) { add(t == DeviceType::CPU ? "cpu" : "cuda"); }
+  void add(DeviceType t) {
+    add(t == DeviceType::CPU ? "cpu" : t == DeviceType::Meta ? "meta" : "cuda");
+  }
   void add(Device d) {
     add(d.type());
     if (d.has_index()) add(':'), add(static_cast<int>(d.index()));

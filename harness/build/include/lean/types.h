@@ -47,7 +47,7 @@ inline const char* toString(ScalarType t) {
   return i < sizeof(names) / sizeof(names[0]) ? names[i] : "UNKNOWN_SCALAR";
 }
 
-enum class DeviceType : int8_t { CPU = 0, CUDA = 1 };
+enum class DeviceType : int8_t { CPU = 0, CUDA = 1, Meta = 14 };
 enum class Layout : int8_t { Strided, Sparse };
 enum class MemoryFormat : int8_t { Contiguous, Preserve, ChannelsLast, ChannelsLast3d };
 using DeviceIndex = int8_t;
@@ -60,7 +60,7 @@ class Device {
   constexpr bool has_index() const { return index_ != -1; }
   constexpr bool is_cuda() const { return type_ == DeviceType::CUDA; }
   constexpr bool is_cpu() const { return type_ == DeviceType::CPU; }
-  constexpr bool is_meta() const { return static_cast<int8_t>(type_) == 14; }
+  constexpr bool is_meta() const { return type_ == DeviceType::Meta; }
   constexpr bool operator==(const Device& o) const {
     return type_ == o.type_ && index_ == o.index_;
   }
