@@ -22,6 +22,13 @@ _ASKS_FOR_MACRO = re.compile(
     re.MULTILINE,
 )
 
+# A registry that is filled once, and that infers each schema from its function.
+_PLAIN_NAME = r'\(\s*"\w+::\w+(?:\.\w+)?"\s*,'
+_STATIC_REGISTRY = re.compile(
+    r"\bstatic\s+(?:const\s+)?(?:auto|(?:(?:torch|c10)\s*::\s*)?RegisterOperators)\s+\w+\s*"
+    rf"(?:=\s*(?:torch|c10)\s*::\s*RegisterOperators\s*\(\s*\)(?=\s*\.\s*op\b)|{_PLAIN_NAME})"
+)
+
 _LITERAL = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'')
 
 
@@ -57,6 +64,8 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
         return f"{asked[1]} would not be defined"
     if _may_repeat_registrations(code):
         return "a TORCH_LIBRARY may be filled in a loop"
+    if _registers_otherwise(code):
+        return "a RegisterOperators is not a static object that lists plain names"
     return "a PYBIND11_MODULE has overloads" if _has_overloads(code) else ""
 
 
@@ -79,6 +88,15 @@ def _may_repeat_registrations(code: str) -> bool:
         ):
             return True
     return False
+
+
+def _registers_otherwise(code: str) -> bool:
+    """Is a RegisterOperators filled anywhere but in its static definition, or with a schema?"""
+    if "RegisterOperators" not in code:
+        return False
+    rest = _STATIC_REGISTRY.sub(" ", code)
+    others = re.search(rf"\.\s*op\b(?!\s*{_PLAIN_NAME})", rest)
+    return "RegisterOperators" in rest or others is not None
 
 
 def _has_overloads(code: str) -> bool:

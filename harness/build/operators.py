@@ -154,7 +154,7 @@ def declarations(code: str, torch_include: Path) -> Declarations:
     """
     own = _declared_by_hand()
     methods = set(re.findall(r"(?:\.|->)\s*(\w+)\s*\(", code)) - own
-    meant = set(re.findall(r"\b(?:at|torch)\s*::\s*(\w+)", code)) - own
+    meant = set(re.findall(r"\b(?:at|torch(?:\s*::\s*utils)?)\s*::\s*(\w+)", code)) - own
     bare = set(re.findall(r"(?<![.:>\w])(\w+)\s*\(", code)) - own - meant
     sure = [*aten.methods(methods, torch_include), *aten.functions(meant, torch_include)]
     results = {wrapper.result for wrapper in sure}

@@ -66,12 +66,16 @@ _PARTS = {
     r"|kF16|kFloat16",
     "PYTHON": r"PYBIND11_MODULE|pybind11|py|Py\w+",
     "PLAIN_ERRORS": "PYBIND11_MODULE",
+    "C10_COMPLEX": r"(?:c10|at)\s*::\s*complex(?=\s*<)",
+    "FLATTEN": "flatten_dense_tensors",
+    "UNFLATTEN": "unflatten_dense_tensors",
     "CUBLAS": r"cublas\w*|\w*Blas\w*|TORCH_CUDABLAS_CHECK",
     "ACCESSOR": r"\w*accessor\w*|\w*TensorAccessor\w*|\w*PtrTraits",
     "BLOBS": r"from_blob|(?:torch|at)\s*::\s*tensor",
     "INDEXING": _INDEXING,
     "GUARDS": r"\w*DeviceGuard|NoGradGuard|AutoGradMode|GradMode",
-    "LIBRARY": r"TORCH_LIBRARY\w*|Library",
+    "LIBRARY": r"TORCH_LIBRARY\w*|Library|RegisterOperators",
+    "REGISTRY": "RegisterOperators",
     "VEC": r"vec(?=\(\))",
     "VERSION": r"TORCH_VERSION\w*",
     "WARNINGS": r"TORCH_WARN\w*",
@@ -97,6 +101,9 @@ _WITHOUT_STD = {
 _TORCH = re.compile(r"\b(?:torch|at|c10|TORCH_\w+|AT_\w+|C10_\w+|PYBIND11_MODULE|py|std)\b")
 
 _MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)((?:\\\n|.)*)", re.MULTILINE)
+
+# What gives a function to a TORCH_LIBRARY or to a torch::RegisterOperators.
+_REGISTERS = re.compile(r"\.\s*(?:def|impl|op)\s*\(|\bRegisterOperators\b")
 
 _COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
@@ -140,7 +147,7 @@ def prelude(
 
 
 def _registrations(code: str) -> int:
-    """At most how many functions a source gives to its TORCH_LIBRARYs, unless in a loop.
+    """At most how many functions a source gives to its libraries, unless in a loop.
 
     A macro that registers, or that names one that does, counts wherever it is used.
     """
@@ -148,7 +155,7 @@ def _registrations(code: str) -> int:
 
     def count(text: str, inside: frozenset[str]) -> int:
         words = re.findall(r"\w+", text) if macros else []
-        return len(re.findall(r"\.\s*(?:def|impl)\s*\(", text)) + sum(
+        return len(_REGISTERS.findall(text)) + sum(
             count(macros[word], inside | {word}) for word in words if word in macros.keys() - inside
         )
 

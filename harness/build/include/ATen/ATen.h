@@ -1,3 +1,2 @@
 #pragma once
-#include <lean/dispatch.h>
-#include <lean/tensor.h>
+#include <lean/aten.h>

@@ -3,8 +3,13 @@
 #include <lean/options.h>
 #include <lean/scalar.h>
 
+#ifdef LEAN_C10_COMPLEX
+#include <c10/util/complex.h>  // the real one, whose layout kernels see
+#endif
+
 namespace c10 {
 using lean::ArrayRef;
+using lean::CppTypeToScalarType;
 using lean::Device;
 using lean::DeviceIndex;
 using lean::DeviceType;
@@ -14,7 +19,14 @@ using lean::MemoryFormat;
 using lean::Scalar;
 using lean::ScalarType;
 using lean::TensorOptions;
+using lean::elementSize;
+using lean::isComplexType;
+using lean::isFloatingType;
+using lean::isIntegralType;
+using lean::isReducedFloatingType;
+using lean::promoteTypes;
 using lean::toString;
+using lean::typeMetaToScalarType;
 constexpr ScalarType kByte = ScalarType::Byte, kChar = ScalarType::Char, kShort = ScalarType::Short,
                      kInt = ScalarType::Int, kLong = ScalarType::Long, kHalf = ScalarType::Half,
                      kFloat = ScalarType::Float, kDouble = ScalarType::Double,
@@ -30,6 +42,12 @@ using std::nullopt;
 using std::nullopt_t;
 using std::optional;
 #endif
+namespace impl {
+template <ScalarType t>
+using ScalarTypeToCPPType = lean::CppType<t>;
+template <ScalarType t>
+using ScalarTypeToCPPTypeT = typename lean::CppType<t>::type;
+}  // namespace impl
 }  // namespace c10
 
 // As torch's Macros.h has it, at::cuda is another name of c10::cuda, whoever fills that.

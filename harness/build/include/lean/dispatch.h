@@ -3,24 +3,6 @@
 #include <lean/check.h>
 
 namespace lean {
-template <ScalarType>
-struct CppType;
-#define LEAN_CPP_TYPE(name, T)          \
-  template <>                           \
-  struct CppType<ScalarType::name> {    \
-    using type = T;                     \
-  };
-LEAN_CPP_TYPE(Byte, uint8_t)
-LEAN_CPP_TYPE(Char, int8_t)
-LEAN_CPP_TYPE(Short, int16_t)
-LEAN_CPP_TYPE(Int, int)
-LEAN_CPP_TYPE(Long, int64_t)
-LEAN_CPP_TYPE(Half, c10::Half)
-LEAN_CPP_TYPE(Float, float)
-LEAN_CPP_TYPE(Double, double)
-LEAN_CPP_TYPE(Bool, bool)
-LEAN_CPP_TYPE(BFloat16, c10::BFloat16)
-#undef LEAN_CPP_TYPE
 inline ScalarType dispatched_type(ScalarType t) { return t; }
 }  // namespace lean
 

@@ -196,16 +196,7 @@ class Tensor {
       return MemoryFormat::ChannelsLast3d;
     return MemoryFormat::Contiguous;
   }
-  bool is_floating_point() const {
-    switch (scalar_type()) {
-      case ScalarType::Half: case ScalarType::Float: case ScalarType::Double:
-      case ScalarType::BFloat16: case ScalarType::Float8_e5m2: case ScalarType::Float8_e4m3fn:
-      case ScalarType::Float8_e5m2fnuz: case ScalarType::Float8_e4m3fnuz:
-        return true;
-      default:
-        return false;
-    }
-  }
+  bool is_floating_point() const { return isFloatingType(scalar_type()); }
   size_t element_size() const { return dtype().itemsize(); }
   size_t itemsize() const { return element_size(); }
   size_t nbytes() const { return static_cast<size_t>(numel()) * element_size(); }
@@ -470,6 +461,11 @@ inline Maybe<Device> device_of(const Tensor& t) {
 void print_default(Handle, int64_t line_size) LEAN_SYMBOL("_ZN2at5printERKNS_6TensorEl");
 inline void print(const Tensor& t, int64_t line_size = 80) {
   print_default(t.handle(), line_size);
+}
+bool can_use_32_bit_index_math(Handle, int64_t max)
+    LEAN_SYMBOL("_ZN2at6native20canUse32BitIndexMathERKNS_10TensorBaseEl");
+inline bool canUse32BitIndexMath(const Tensor& t, int64_t max_elem = 0x7fffffff) {
+  return can_use_32_bit_index_math(t.handle(), max_elem);
 }
 inline int64_t numel(const Tensor& t) { return t.numel(); }
 inline int64_t size(const Tensor& t, int64_t d) { return t.size(d); }

@@ -1,7 +1,6 @@
 // namespace torch, as torch/types.h opens it over namespace at.
 #pragma once
-#include <lean/dispatch.h>
-#include <lean/tensor.h>
+#include <lean/aten.h>
 
 namespace torch {
 using namespace at;
@@ -17,4 +16,7 @@ constexpr auto kUInt8 = at::kByte, kInt8 = at::kChar, kInt16 = at::kShort, kInt3
 }  // namespace torch
 #ifdef LEAN_LIBRARY
 #include <lean/library.h>
+#endif
+#ifdef LEAN_REGISTRY
+#include <lean/registry.h>
 #endif

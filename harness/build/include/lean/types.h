@@ -35,6 +35,8 @@ enum class ScalarType : int8_t {
   Byte, Char, Short, Int, Long, Half, Float, Double, ComplexHalf, ComplexFloat, ComplexDouble, Bool,
   QInt8, QUInt8, QInt32, BFloat16, QUInt4x2, QUInt2x4, Bits1x8, Bits2x4, Bits4x2, Bits8, Bits16,
   Float8_e5m2, Float8_e4m3fn, Float8_e5m2fnuz, Float8_e4m3fnuz, UInt16, UInt32, UInt64,
+  UInt1, UInt2, UInt3, UInt4, UInt5, UInt6, UInt7, Int1, Int2, Int3, Int4, Int5, Int6, Int7,
+  Float8_e8m0fnu, Float4_e2m1fn_x2,
 };
 
 inline const char* toString(ScalarType t) {
@@ -42,10 +44,76 @@ inline const char* toString(ScalarType t) {
       "Byte", "Char", "Short", "Int", "Long", "Half", "Float", "Double", "ComplexHalf",
       "ComplexFloat", "ComplexDouble", "Bool", "QInt8", "QUInt8", "QInt32", "BFloat16", "QUInt4x2",
       "QUInt2x4", "Bits1x8", "Bits2x4", "Bits4x2", "Bits8", "Bits16", "Float8_e5m2",
-      "Float8_e4m3fn", "Float8_e5m2fnuz", "Float8_e4m3fnuz", "UInt16", "UInt32", "UInt64"};
+      "Float8_e4m3fn", "Float8_e5m2fnuz", "Float8_e4m3fnuz", "UInt16", "UInt32", "UInt64", "UInt1",
+      "UInt2", "UInt3", "UInt4", "UInt5", "UInt6", "UInt7", "Int1", "Int2", "Int3", "Int4", "Int5",
+      "Int6", "Int7", "Float8_e8m0fnu", "Float4_e2m1fn_x2"};
   const auto i = static_cast<unsigned char>(t);
   return i < sizeof(names) / sizeof(names[0]) ? names[i] : "UNKNOWN_SCALAR";
 }
+
+inline size_t elementSize(ScalarType t) {
+  return static_cast<size_t>(aoti_torch_dtype_element_size(static_cast<int32_t>(t)));
+}
+inline bool isIntegralType(ScalarType t, bool or_bool) {
+  switch (t) {
+    case ScalarType::Byte: case ScalarType::Char: case ScalarType::Short: case ScalarType::Int:
+    case ScalarType::Long: case ScalarType::UInt16: case ScalarType::UInt32:
+    case ScalarType::UInt64:
+      return true;
+    default:
+      return or_bool && t == ScalarType::Bool;
+  }
+}
+inline bool isReducedFloatingType(ScalarType t) {
+  switch (t) {
+    case ScalarType::Half: case ScalarType::BFloat16: case ScalarType::Float8_e5m2:
+    case ScalarType::Float8_e4m3fn: case ScalarType::Float8_e5m2fnuz:
+    case ScalarType::Float8_e4m3fnuz: case ScalarType::Float8_e8m0fnu:
+    case ScalarType::Float4_e2m1fn_x2:
+      return true;
+    default:
+      return false;
+  }
+}
+inline bool isFloatingType(ScalarType t) {
+  return t == ScalarType::Float || t == ScalarType::Double || isReducedFloatingType(t);
+}
+inline bool isComplexType(ScalarType t) {
+  return t == ScalarType::ComplexHalf || t == ScalarType::ComplexFloat ||
+         t == ScalarType::ComplexDouble;
+}
+ScalarType promoteTypes(ScalarType a, ScalarType b)
+    LEAN_SYMBOL("_ZN3c1012promoteTypesENS_10ScalarTypeES0_");
+
+// The C++ type of a ScalarType, and the other way about.
+template <ScalarType>
+struct CppType;
+template <class T>
+struct CppTypeToScalarType;
+#define LEAN_CPP_TYPE(name, T)                             \
+  template <>                                              \
+  struct CppType<ScalarType::name> {                       \
+    using type = T;                                        \
+  };                                                       \
+  template <>                                              \
+  struct CppTypeToScalarType<T> {                          \
+    using value_type = ScalarType;                         \
+    using type = CppTypeToScalarType;                      \
+    static constexpr ScalarType value = ScalarType::name;  \
+    constexpr operator ScalarType() const { return value; } \
+    constexpr ScalarType operator()() const { return value; } \
+  };
+LEAN_CPP_TYPE(Byte, uint8_t)
+LEAN_CPP_TYPE(Char, int8_t)
+LEAN_CPP_TYPE(Short, int16_t)
+LEAN_CPP_TYPE(Int, int)
+LEAN_CPP_TYPE(Long, int64_t)
+LEAN_CPP_TYPE(Half, c10::Half)
+LEAN_CPP_TYPE(Float, float)
+LEAN_CPP_TYPE(Double, double)
+LEAN_CPP_TYPE(Bool, bool)
+LEAN_CPP_TYPE(BFloat16, c10::BFloat16)
+#undef LEAN_CPP_TYPE
 
 enum class DeviceType : int8_t { CPU = 0, CUDA = 1, Meta = 14 };
 enum class Layout : int8_t { Strided, Sparse };
@@ -76,9 +144,7 @@ class TypeMeta {
  public:
   constexpr explicit TypeMeta(ScalarType t) : type_(t) {}
   constexpr ScalarType toScalarType() const { return type_; }
-  size_t itemsize() const {
-    return static_cast<size_t>(aoti_torch_dtype_element_size(static_cast<int32_t>(type_)));
-  }
+  size_t itemsize() const { return elementSize(type_); }
   friend constexpr bool operator==(TypeMeta a, TypeMeta b) { return a.type_ == b.type_; }
   friend constexpr bool operator!=(TypeMeta a, TypeMeta b) { return a.type_ != b.type_; }
   friend constexpr bool operator==(TypeMeta a, ScalarType b) { return a.type_ == b; }
@@ -89,6 +155,8 @@ class TypeMeta {
  private:
   ScalarType type_;
 };
+
+inline ScalarType typeMetaToScalarType(TypeMeta t) { return t.toScalarType(); }
 
 // A view of elements that someone else owns, as c10::ArrayRef.
 template <class T>

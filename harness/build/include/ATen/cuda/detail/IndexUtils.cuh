@@ -3,9 +3,11 @@
 
 #include <tuple>
 
+#include <ATen/native/CanUse32BitIndexMath.h>
 #include <ATen/cuda/detail/TensorInfo.cuh>  // the real one, whose layout kernels see
 
 namespace at::cuda::detail {
+using at::native::canUse32BitIndexMath;
 template <class scalar, class IndexType>
 TensorInfo<scalar, IndexType> getTensorInfo(const Tensor& t) {
   IndexType sizes[MAX_TENSORINFO_DIMS], strides[MAX_TENSORINFO_DIMS];

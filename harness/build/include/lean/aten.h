@@ -1,0 +1,8 @@
+// What ATen/ATen.h brings.
+#pragma once
+#include <lean/dispatch.h>
+#include <lean/tensor.h>
+
+namespace at::internal {
+constexpr int64_t GRAIN_SIZE = 32768;  // of elements: what a thread is worth
+}
