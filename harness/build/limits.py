@@ -22,6 +22,12 @@ _ASKS_FOR_MACRO = re.compile(
     re.MULTILINE,
 )
 
+# What old extensions ask for, and the headers that bring it to them either way.
+_BRINGS_TORCH_CHECK = re.compile(
+    r"^[ \t]*#[ \t]*include[ \t]*[<\"](?:ATen/ATen|torch/(?:extension|torch|all|types|script))\.h",
+    re.MULTILINE,
+)
+
 # A registry that is filled once, and that infers each schema from its function.
 _PLAIN_NAME = r'\(\s*"\w+::\w+(?:\.\w+)?"\s*,'
 _STATIC_REGISTRY = re.compile(
@@ -60,8 +66,9 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
             return f"{header} no longer declares {line!r}"
     sources = [*arguments["cpp_sources"], *arguments["cuda_sources"]]
     code = without_comments(with_own_headers(sources, arguments))
-    if asked := _ASKS_FOR_MACRO.search(code):
-        return f"{asked[1]} would not be defined"
+    for asked in _ASKS_FOR_MACRO.finditer(code):
+        if asked[1] != "TORCH_CHECK" or not _BRINGS_TORCH_CHECK.search(code):
+            return f"{asked[1]} would not be defined"
     if _may_repeat_registrations(code):
         return "a TORCH_LIBRARY may be filled in a loop"
     if _registers_otherwise(code):

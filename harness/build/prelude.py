@@ -63,13 +63,17 @@ _STANDARD = {
 # Parts of the stand-ins themselves that cost something and that few sources need.
 _PARTS = {
     "HALF": r"\w*(?:half|Half|HALF|bfloat16|BFloat16|BFLOAT16|REDUCED_FLOATING|nv_bfloat162?)\w*"
-    r"|kF16|kFloat16",
+    r"|kF16|kFloat16"
+    # Real headers that compute with both.
+    r"|(?:NumericUtils|Atomic|KernelUtils|CUDAApplyUtils|block_reduce|native/Math)(?=\.c?u?h\b)",
     "PYTHON": r"PYBIND11_MODULE|pybind11|py|Py\w+",
     "PLAIN_ERRORS": "PYBIND11_MODULE",
-    "C10_COMPLEX": r"(?:c10|at)\s*::\s*complex(?=\s*<)",
+    "C10_COMPLEX": r"c10\s*::\s*complex",
     "FLATTEN": "flatten_dense_tensors",
     "UNFLATTEN": "unflatten_dense_tensors",
     "CUBLAS": r"cublas\w*|\w*Blas\w*|TORCH_CUDABLAS_CHECK",
+    "APPLY": r"getApply\w+|AT_APPLY\w+|ATenCeilDiv|ceil_div|\w*TensorInfo|canUse32BitIndexMath"
+    r"|IndexToOffset",
     "ACCESSOR": r"\w*accessor\w*|\w*TensorAccessor\w*|\w*PtrTraits",
     "BLOBS": r"from_blob|(?:torch|at)\s*::\s*tensor",
     "INDEXING": _INDEXING,

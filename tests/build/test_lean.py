@@ -338,6 +338,9 @@ def lines_before(source: str) -> str:
         ("#if TORCH_VERSION_MAJOR > 1", True),
         ("#if __CUDA_ARCH__ >= 900", True),
         ("TORCH_CHECK(true);", True),
+        ("#include <ATen/ATen.h>\n#ifndef TORCH_CHECK", True),
+        ("#include <ATen/ATen.h>\n#ifndef TORCH_CHECK\n#ifdef AT_CHECK", False),
+        ("#include <ATen/Device.h>\n#ifndef TORCH_CHECK", False),
         # Libraries that may be filled more often than is written.
         ("void f() { for (;;) {} }\nTORCH_LIBRARY(ns, m) { m.def(schema); }", True),
         ("TORCH_LIBRARY(ns, m) { m.def(schema); }\nvoid f() { for (;;) {} }", True),
@@ -352,6 +355,16 @@ def lines_before(source: str) -> str:
             "#define ALL \\\n  for (auto n : names) \\\n  m.def(n)\nTORCH_LIBRARY(ns, m) { ALL; }",
             False,
         ),
+        # Registries that may be filled more than once, or whose schemas the real headers check.
+        ('static auto r = torch::RegisterOperators().op("n::f", &f).op("n::g.out", [] {});', True),
+        ('static torch::RegisterOperators r("n::f", &f);', True),
+        ('auto r = torch::RegisterOperators().op("n::f", &f);', False),
+        ('static auto r = torch::RegisterOperators().op("n::f(int i) -> int", &f);', False),
+        ('static auto r = torch::RegisterOperators().op("n::f", &f).op("n::g() -> ()", &g);', False),
+        ('static auto r = torch::RegisterOperators().op("f", &f);', False),
+        ('static auto r = torch::RegisterOperators().op(name, &f);', False),
+        ("static auto r = torch::RegisterOperators().op(torch::RegisterOperators::options());", False),
+        ("void f(torch::RegisterOperators& r);", False),
         # Modules that may have overloads; with a library, which names these are shows too late.
         ('TORCH_LIBRARY(n, m) { m.def("f", f); } PYBIND11_MODULE(n, m) { m.def("f", &f); }', True),
         ('PYBIND11_MODULE(n, m) { m.def("f", &f); } TORCH_LIBRARY(n, m) { m.def("f", f); }', True),

@@ -543,6 +543,33 @@ TORCH_LIBRARY_IMPL(TORCH_EXTENSION_NAME, CUDA, m) { m.impl("scaled", &scaled); }
 """,
     ),
     _unary(
+        "helpers_of_kernels",
+        """#include <torch/extension.h>
+#include <ATen/NumericUtils.h>
+#include <ATen/ceil_div.h>
+#include <ATen/cuda/CUDAApplyUtils.cuh>
+#include <ATen/native/cuda/KernelUtils.cuh>
+#include <c10/cuda/CUDAMathCompat.h>
+template <class T>
+__global__ void added(const T* x, T* y, int64_t n) {
+  const int64_t i = blockIdx.x * int64_t(blockDim.x) + threadIdx.x;
+  if (i >= n || at::_isnan(x[i])) return;
+  gpuAtomicAdd(y + i / 2, x[i]);
+  at::native::fastAtomicAdd(y, i / 3, n, c10::cuda::compat::abs(x[i]), true);
+}
+""",
+        _CHECKED
+        % """TORCH_CHECK(at::cuda::detail::canUse32BitIndexMath(x), "too many elements");
+  y.zero_();
+  dim3 grid, block = at::cuda::getApplyBlock();
+  TORCH_CHECK(at::cuda::getApplyGrid(n, grid, x.get_device()));
+  TORCH_CHECK(at::ceil_div(n, int64_t(4)) == at::cuda::ATenCeilDiv<int64_t>(n, 4));
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "f", [&] {
+    added<<<grid, block>>>(x.data_ptr<scalar_t>(), y.data_ptr<scalar_t>(), n);
+  });
+  @kernel@<<<1, 32>>>(nullptr, nullptr, 0);""",
+    ),
+    _unary(
         "slice_and_select",
         "#include <torch/extension.h>\n",
         _CHECKED % "return x.index({torch::indexing::Slice(), 0}) + n;",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import torch
 
@@ -27,7 +28,18 @@ def _layouts() -> list[torch.Tensor]:
     return [*tensors, torch.empty_strided((2, 3, 4, 5), (60, 0, 15, 3))]
 
 
+def _registered(module: Any) -> Any:
+    """Operators whose names are fixed are registered on demand: one process loads both builds."""
+    module.add()
+    return torch.ops.lean_corpus_registry
+
+
 _MANY = 40
+
+_DTYPES = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16]
+_DTYPES += [torch.float32, torch.bool, torch.float64, torch.bfloat16, torch.complex64]
+_DTYPES += [torch.complex128, torch.uint16, torch.uint32, torch.uint64, torch.float8_e5m2]
+_DTYPES += [torch.float8_e4m3fn, torch.float8_e8m0fnu, torch.float4_e2m1fn_x2, torch.quint8]
 
 CASES = [
     Case(
@@ -146,6 +158,125 @@ torch::Tensor item(torch::Tensor x) { return x.index({std::vector<float>{1}}); }
 """,
         functions=["item"],
         route="rejected",
+    ),
+    Case(
+        "registered_operators",
+        r"""
+#include <torch/script.h>
+#include <ATen/Parallel.h>
+torch::Tensor shifted(torch::Tensor x, c10::optional<torch::Tensor> by, double factor) {
+  return by ? x + *by * factor : x;
+}
+std::tuple<torch::Tensor, int64_t> counted(const torch::Tensor& x, bool all) {
+  TORCH_CHECK(all, "not all of ", x.numel());
+  return {x * 2, x.numel()};
+}
+int64_t grain() { return at::internal::GRAIN_SIZE; }
+void add() {
+  static auto registry = torch::RegisterOperators()
+      .op("lean_corpus_registry::shifted", &shifted)
+      .op("lean_corpus_registry::counted", counted);
+  static const auto other = c10::RegisterOperators().op(
+      "lean_corpus_registry::listed.all", [](std::vector<torch::Tensor> xs, std::vector<int64_t> n) {
+        for (auto& x : xs) x = x + n.at(0);
+        return xs;
+      });
+  static torch::RegisterOperators third("lean_corpus_registry::grown", &grain);
+}
+""",
+        lambda m, d: [
+            lambda: torch._C._dispatch_has_kernel("lean_corpus_registry::shifted"),
+            lambda: _registered(m).shifted(floats(5), None, 2.0),
+            lambda: _registered(m).shifted(torch.ones(2, requires_grad=True), floats(2), 2.0),
+            lambda: _registered(m).counted(floats(5), True),
+            lambda: _registered(m).counted(floats(5), False),
+            lambda: _registered(m).counted(floats(5)),
+            lambda: _registered(m).listed([floats(2), floats(3)], [4]),
+            lambda: _registered(m).grown() == m.grain(),
+            *[
+                lambda n=n: str(getattr(_registered(m), n)._schemas)
+                for n in ("shifted", "counted", "listed", "grown")
+            ],
+            *[
+                lambda n=n, k=k: torch._C._dispatch_has_kernel_for_dispatch_key(
+                    f"lean_corpus_registry::{n}", k
+                )
+                for n in ("shifted", "listed.all")
+                for k in ("CompositeImplicitAutograd", "CPU", "CUDA")
+            ],
+        ],
+        ["grain", "add"],
+    ),
+    Case(
+        "full_registered_with_a_schema",
+        r"""
+#include <torch/extension.h>
+int64_t next(int64_t i) { return i + 1; }
+static auto registry =
+    torch::RegisterOperators().op("lean_corpus_schema::next(int i=1) -> int", &next);
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {}
+""",
+        route="full",
+    ),
+    Case(
+        "kinds_of_numbers",
+        r"""
+#include <ATen/ATen.h>
+#include <torch/csrc/utils/tensor_flatten.h>
+#include <torch/extension.h>
+template <class T>
+bool is(at::ScalarType t) {
+  return t == c10::CppTypeToScalarType<T>::value && c10::CppTypeToScalarType<T>() == t;
+}
+std::tuple<int64_t, bool, bool, bool, bool, bool> traits(torch::Tensor x) {
+  const auto t = at::typeMetaToScalarType(x.dtype());
+  return {static_cast<int64_t>(at::elementSize(t)), isFloatingType(t), c10::isIntegralType(t, true),
+          torch::isIntegralType(t, false), at::isReducedFloatingType(t), at::isComplexType(t)};
+}
+std::string kind(torch::Tensor x) { return toString(x.scalar_type()); }
+bool known(torch::Tensor x) {
+  auto t = x.scalar_type();
+  return is<float>(t) || is<double>(t) || is<int64_t>(t) || is<c10::Half>(t) || is<uint8_t>(t);
+}
+std::string promoted(torch::Tensor x, torch::Tensor y) {
+  return toString(at::promoteTypes(x.scalar_type(), y.scalar_type()));
+}
+std::tuple<double, double, double> turned(double re, double im) {
+  c10::complex<double> z(re, im);
+  z = z * c10::complex<double>(0, 1) + 1.0;
+  return {z.real(), z.imag(), std::abs(z)};
+}
+float half() { return c10::impl::ScalarTypeToCPPTypeT<at::kFloat>(0.5); }
+torch::Tensor flat(std::vector<torch::Tensor> xs) {
+  return torch::utils::flatten_dense_tensors(xs);
+}
+std::vector<torch::Tensor> apart(torch::Tensor x, std::vector<torch::Tensor> xs) {
+  return torch::utils::unflatten_dense_tensors(x, xs);
+}
+""",
+        lambda m, d: [
+            *[
+                lambda f=f, t=t: getattr(m, f)(torch.empty(2, dtype=t))
+                for f in ("traits", "kind", "known")
+                for t in _DTYPES
+            ],
+            *[
+                lambda a=a, b=b: m.promoted(torch.empty(2, dtype=a), torch.empty(2, dtype=b))
+                for a in _DTYPES[:8]
+                for b in _DTYPES[:8]
+            ],
+            lambda: m.promoted(torch.empty(2, dtype=torch.uint16), torch.empty(2)),
+            lambda: m.promoted(
+                torch.empty(2, dtype=torch.float8_e5m2), torch.empty(2, dtype=torch.float8_e4m3fn)
+            ),
+            lambda: (m.turned(1.5, -2.0), m.half()),
+            lambda: m.flat([floats(2, 3), floats(4)]),
+            lambda: m.flat([]),
+            lambda: m.flat([floats(2), torch.ones(2, dtype=torch.int64)]),
+            lambda: m.apart(floats(10), [floats(2, 3), floats(4)]),
+            lambda: m.apart(floats(9), [floats(2, 3), floats(4)]),
+        ],
+        ["traits", "kind", "known", "promoted", "turned", "half", "flat", "apart"],
     ),
     Case(
         "many_in_a_library",

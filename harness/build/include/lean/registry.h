@@ -17,12 +17,6 @@ class RegisterOperators {
     add(name, f);
   }
   RegisterOperators(RegisterOperators&& o) noexcept : last_(o.last_) { o.last_ = nullptr; }
-  RegisterOperators& operator=(RegisterOperators&& o) noexcept {
-    Entry* last = last_;
-    last_ = o.last_;
-    o.last_ = last;
-    return *this;
-  }
   ~RegisterOperators() {
     while (last_) {
       Entry* entry = last_;

@@ -64,6 +64,9 @@ inline bool isIntegralType(ScalarType t, bool or_bool) {
       return or_bool && t == ScalarType::Bool;
   }
 }
+[[deprecated("say whether bool counts")]] inline bool isIntegralType(ScalarType t) {
+  return isIntegralType(t, false);
+}
 inline bool isReducedFloatingType(ScalarType t) {
   switch (t) {
     case ScalarType::Half: case ScalarType::BFloat16: case ScalarType::Float8_e5m2:
