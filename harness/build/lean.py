@@ -95,8 +95,9 @@ def digest() -> str:
     """A hash of the lean headers and of what `prepare` writes: part of every artifact's key."""
     # The prelude's words are part of what a library was built from, as the headers are.
     content = hashlib.sha256()
-    for name in ("lean.py", "prelude.py", "operators.py", "aten.py", "headers.py", "limits.py"):
-        content.update((INCLUDE.parent / name).read_bytes())
+    writers = ("lean", "prelude", "operators", "operator_types", "aten", "headers", "limits")
+    for name in writers:
+        content.update((INCLUDE.parent / f"{name}.py").read_bytes())
     for path in sorted(path for path in INCLUDE.rglob("*") if path.is_file()):
         content.update(str(path.relative_to(INCLUDE)).encode() + path.read_bytes())
     return content.hexdigest()

@@ -10,109 +10,28 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.build import aten
 from harness.build.aten import Parameter, Wrapper
+from harness.build.operator_types import (
+    ENTRY_TYPES,
+    PAIR,
+    RESULTS,
+    TUPLES,
+    TYPES,
+    UNKNOWN,
+    VECTORS,
+)
 
 INCLUDE = Path(__file__).resolve().parent / "include"
 
-# A parameter's type in torch's wrappers -> ours, and how an argument goes on to the entry point.
-_TYPES = {
-    "const at::Tensor &": ("const Tensor&", "{}.handle()"),
-    "at::Tensor &": ("Tensor&", "{}.handle()"),
-    "const ::std::optional<at::Tensor> &": ("const OptionalTensor&", "{}.borrow()"),
-    "at::TensorList": ("TensorList", "BorrowedList({}).tensors()"),
-    "const at::ITensorListRef &": ("TensorList", "BorrowedList({}).either()"),
-    "at::IntArrayRef": ("IntArrayRef", "{}"),
-    "at::OptionalIntArrayRef": ("const OptionalIntArrayRef&", "{}.value"),
-    "const at::Scalar &": ("const Scalar&", "{}"),
-    "const ::std::optional<at::Scalar> &": ("const OptionalScalar&", "{}.value"),
-    "int64_t": ("int64_t", "{}"),
-    "double": ("double", "{}"),
-    "bool": ("bool", "{}"),
-    "at::ScalarType": ("ScalarType", "{}"),
-    "at::MemoryFormat": ("MemoryFormat", "{}"),
-    "c10::string_view": ("Text", "{}"),
-    "::std::optional<c10::string_view>": ("const OptionalText&", "{}.value"),
-    "::std::optional<int64_t>": ("Maybe<int64_t>", "{}"),
-    "::std::optional<double>": ("Maybe<double>", "{}"),
-    "::std::optional<bool>": ("Maybe<bool>", "{}"),
-    "::std::optional<at::ScalarType>": ("Maybe<ScalarType>", "{}"),
-    "::std::optional<at::MemoryFormat>": ("Maybe<MemoryFormat>", "{}"),
-    "::std::optional<at::Layout>": ("Maybe<Layout>", "{}"),
-    "::std::optional<at::Device>": ("Maybe<Device>", "{}"),
-    "::std::optional<at::Generator>": ("Maybe<Unknown>", "BorrowedOptional()"),
-    "at::TensorOptions": ("const TensorOptions&", "{}"),
-}
-
-# Not ours to offer, but part of how a call is resolved: `x.sum({0, 1})` is ambiguous with some.
-_UNKNOWN = {
-    "at::DimnameList": "ArrayRef<Unknown>",
-    "::std::optional<at::DimnameList>": "Maybe<ArrayRef<Unknown>>",
-    "::std::optional<at::ArrayRef<double>>": "Maybe<ArrayRef<double>>",
-    "at::ArrayRef<at::Scalar>": "ArrayRef<Scalar>",
-}
-
-# A parameter's type at the entry point -> what is passed alike.
-_ENTRY_TYPES = {
-    "const at::Tensor &": "Handle",
-    "at::Tensor &": "Handle",
-    "const ::std::optional<at::Tensor> &": "const BorrowedOptional&",
-    "at::TensorList": "BorrowedTensors",
-    "const at::ITensorListRef &": "const BorrowedEither&",
-    "at::IntArrayRef": "IntArrayRef",
-    "c10::SymIntArrayRef": "IntArrayRef",
-    "at::OptionalIntArrayRef": "Maybe<IntArrayRef>",
-    "at::OptionalSymIntArrayRef": "Maybe<IntArrayRef>",
-    "const at::Scalar &": "const Scalar&",
-    "const ::std::optional<at::Scalar> &": "const Maybe<Scalar>&",
-    "int64_t": "int64_t",
-    "c10::SymInt": "SymInt",
-    "double": "double",
-    "bool": "bool",
-    "at::ScalarType": "ScalarType",
-    "at::MemoryFormat": "MemoryFormat",
-    "c10::string_view": "Text",
-    "::std::optional<c10::string_view>": "Maybe<Text>",
-    "::std::optional<int64_t>": "Maybe<int64_t>",
-    "::std::optional<c10::SymInt>": "const Maybe<int64_t>&",
-    "::std::optional<double>": "Maybe<double>",
-    "::std::optional<bool>": "Maybe<bool>",
-    "::std::optional<at::ScalarType>": "Maybe<ScalarType>",
-    "::std::optional<at::MemoryFormat>": "Maybe<MemoryFormat>",
-    "::std::optional<at::Layout>": "Maybe<Layout>",
-    "::std::optional<at::Device>": "Maybe<Device>",
-    "::std::optional<at::Generator>": "const BorrowedOptional&",
-}
-
-# What an entry point returns -> how that is declared, and the wrapper's own result.
-_RESULTS = {
-    "at::Tensor": ("Returned", "Tensor"),
-    "bool": ("bool", "bool"),
-    "int64_t": ("int64_t", "int64_t"),
-    "double": ("double", "double"),
-    "void": ("void", "void"),
-    "at::Scalar": ("Scalar", "Scalar"),
-    "at::ScalarType": ("ScalarType", "ScalarType"),
-}
-
-_PAIR = "::std::tuple<at::Tensor,at::Tensor>"
-_TUPLES = {
-    f"::std::tuple<{','.join(['at::Tensor'] * count)}>": (
-        f"ReturnedTuple<{count}>",
-        f"std::tuple<{', '.join(['Tensor'] * count)}>",
-    )
-    for count in range(2, 6)
-}
-_VECTORS = {"::std::vector<at::Tensor>": ("ReturnedVector", "std::vector<Tensor>")}
-
 # What results need of the standard library: how a source shows that it has it, and which those are.
 _HEADERS = {
-    "TUPLE": (r"\bstd\b.*\btuple\b", _TUPLES),
-    "VECTOR": (r"\bstd\b.*\bvector\b", _VECTORS),
+    "TUPLE": (r"\bstd\b.*\btuple\b", TUPLES),
+    "VECTOR": (r"\bstd\b.*\bvector\b", VECTORS),
 }
 
 _TAKERS = {
@@ -163,7 +82,10 @@ def declarations(code: str, torch_include: Path) -> Declarations:
         for name, (word, types) in _HEADERS.items()
         if results & set(types) or re.search(word, code)
     ]
-    writer = _Writer(torch_include, _RESULTS | _merged(_HEADERS[name][1] for name in headers))
+    known = dict(RESULTS)
+    for name in headers:
+        known |= _HEADERS[name][1]
+    writer = _Writer(torch_include, known)
     for wrapper in [*sure, *aten.functions(bare, torch_include)]:
         writer.add(wrapper)
     for name in sorted(_BY_DIMENSION & (methods | meant | bare)):
@@ -216,7 +138,7 @@ class _Writer:
         )
 
     def add_by_dimension(self, name: str, *, as_method: bool, as_function: bool) -> None:
-        if name.endswith("_mean") and _PAIR not in self.results:
+        if name.endswith("_mean") and PAIR not in self.results:
             return
         pair = name.endswith("_mean")
         result = "auto" if pair else "Tensor"
@@ -231,7 +153,7 @@ class _Writer:
             )
 
     def add_factory(self, factory: Wrapper) -> None:
-        if not all(p.type in _TYPES for p in factory.parameters):
+        if not all(p.type in TYPES for p in factory.parameters):
             return
         given = ", ".join("options" if "options" in a else a for a in factory.arguments)
         body = f"return finish(at::{factory.name}({given}), options);"
@@ -251,7 +173,7 @@ class _Writer:
         if in_place:
             entry_result = "void*"
             result = wrapper.result.replace("at::", "").replace(" &", "&")
-        if not entry_result or not all(type_ in _TYPES for type_ in types.values()):
+        if not entry_result or not all(type_ in TYPES for type_ in types.values()):
             return "void", ""
         if not self._declare(wrapper.entry, entry_result):
             return "void", ""
@@ -273,9 +195,9 @@ class _Writer:
             return True
         parameters = aten.entry_parameters(entry, self.torch_include)
         symbol = aten.symbol(entry, self.torch_include)
-        if parameters is None or not symbol or any(p.type not in _ENTRY_TYPES for p in parameters):
+        if parameters is None or not symbol or any(p.type not in ENTRY_TYPES for p in parameters):
             return False
-        types = ", ".join(_ENTRY_TYPES[p.type] for p in parameters)
+        types = ", ".join(ENTRY_TYPES[p.type] for p in parameters)
         self.entries[entry] = (
             f'namespace lean::aten {{ {result} {entry}({types}) LEAN_SYMBOL("{symbol}"); }}'
         )
@@ -291,17 +213,13 @@ def _argument(expression: str, types: Mapping[str, str]) -> str:
     if option := re.search(r"options\.(\w+)\(\)", expression):
         return f"options.{_OPTIONS[option[1]]}()"
     name = next(word for word in re.findall(r"\w+", expression) if word in types)
-    return _TYPES[types[name]][1].format(name)
+    return TYPES[types[name]][1].format(name)
 
 
 def _listed(parameters: Sequence[Parameter], *, defaults: bool = True) -> str:
     """Parameters in the lean headers' types."""
     return ", ".join(
-        f"{_TYPES[p.type][0] if p.type in _TYPES else _UNKNOWN.get(p.type, 'Unknown')} {p.name}"
+        f"{TYPES[p.type][0] if p.type in TYPES else UNKNOWN.get(p.type, 'Unknown')} {p.name}"
         + (f" = {'{}' if 'nullopt' in p.default else p.default}" if p.default and defaults else "")
         for p in parameters
     )
-
-
-def _merged(mappings: Iterable[Mapping[str, tuple[str, str]]]) -> dict[str, tuple[str, str]]:
-    return {key: value for mapping in mappings for key, value in mapping.items()}

@@ -360,10 +360,16 @@ def lines_before(source: str) -> str:
         ('static torch::RegisterOperators r("n::f", &f);', True),
         ('auto r = torch::RegisterOperators().op("n::f", &f);', False),
         ('static auto r = torch::RegisterOperators().op("n::f(int i) -> int", &f);', False),
-        ('static auto r = torch::RegisterOperators().op("n::f", &f).op("n::g() -> ()", &g);', False),
+        (
+            'static auto r = torch::RegisterOperators().op("n::f", &f).op("n::g() -> ()", &g);',
+            False,
+        ),
         ('static auto r = torch::RegisterOperators().op("f", &f);', False),
-        ('static auto r = torch::RegisterOperators().op(name, &f);', False),
-        ("static auto r = torch::RegisterOperators().op(torch::RegisterOperators::options());", False),
+        ("static auto r = torch::RegisterOperators().op(name, &f);", False),
+        (
+            "static auto r = torch::RegisterOperators().op(torch::RegisterOperators::options());",
+            False,
+        ),
         ("void f(torch::RegisterOperators& r);", False),
         # Modules that may have overloads; with a library, which names these are shows too late.
         ('TORCH_LIBRARY(n, m) { m.def("f", f); } PYBIND11_MODULE(n, m) { m.def("f", &f); }', True),

@@ -177,7 +177,8 @@ void add() {
       .op("lean_corpus_registry::shifted", &shifted)
       .op("lean_corpus_registry::counted", counted);
   static const auto other = c10::RegisterOperators().op(
-      "lean_corpus_registry::listed.all", [](std::vector<torch::Tensor> xs, std::vector<int64_t> n) {
+      "lean_corpus_registry::listed.all",
+      [](std::vector<torch::Tensor> xs, std::vector<int64_t> n) {
         for (auto& x : xs) x = x + n.at(0);
         return xs;
       });
