@@ -28,6 +28,18 @@ _BRINGS_TORCH_CHECK = re.compile(
     re.MULTILINE,
 )
 
+# Headers that bring at::Tensor, and of them those that bring all functions as well. The stand-ins
+# always bring both.
+_BRINGS_TENSORS = re.compile(
+    r"^[ \t]*#[ \t]*include[ \t]*[<\"](?:ATen/(?:core/Tensor|Tensor|TensorUtils|TensorOperators"
+    r"|NativeFunctions|Operators|Context|DeviceGuard|WrapDimUtils|native/CanUse32BitIndexMath"
+    r"|cuda/detail/IndexUtils|cuda/CUDAApplyUtils)|c10/core/WrapDimMinimal)\.c?u?h\b",
+    re.MULTILINE,
+)
+_BRINGS_FUNCTIONS = re.compile(
+    r"^[ \t]*#[ \t]*include[ \t]*[<\"](?:ATen/(?:ATen|Functions)|torch/\w+)\.h\b", re.MULTILINE
+)
+
 # A registry that is filled once, and that infers each schema from its function.
 _PLAIN_NAME = r'\(\s*"\w+::\w+(?:\.\w+)?"\s*,'
 _STATIC_REGISTRY = re.compile(
@@ -64,6 +76,11 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
             return f"{header}: {error.strerror}"
         if line not in text:
             return f"{header} no longer declares {line!r}"
+    if arguments.get("no_implicit_headers"):
+        for kind in ("cpp_sources", "cuda_sources"):
+            text = with_own_headers(arguments[kind], arguments)
+            if (brought := _BRINGS_TENSORS.search(text)) and not _BRINGS_FUNCTIONS.search(text):
+                return f"{brought[0].strip()} alone would bring more than the real one"
     sources = [*arguments["cpp_sources"], *arguments["cuda_sources"]]
     code = without_comments(with_own_headers(sources, arguments))
     for asked in _ASKS_FOR_MACRO.finditer(code):

@@ -69,6 +69,9 @@ _PARTS = {
     "PYTHON": r"PYBIND11_MODULE|pybind11|py|Py\w+",
     "PLAIN_ERRORS": "PYBIND11_MODULE",
     "C10_COMPLEX": r"c10\s*::\s*complex",
+    "IRANGE": "irange",
+    "MACROS": r"C10_(?!CUDA_|HOST|DEVICE)\w+|TORCH_(?:CUDA_(?:CU_|CPP_)?|PYTHON_)?API"
+    r"|CUDA_KERNEL_ASSERT\w*",
     "FLATTEN": "flatten_dense_tensors",
     "UNFLATTEN": "unflatten_dense_tensors",
     "CUBLAS": r"cublas\w*|\w*Blas\w*|TORCH_CUDABLAS_CHECK",

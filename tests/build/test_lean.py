@@ -392,6 +392,24 @@ def test_a_condition_in_a_header_of_the_callers_own_counts_as_well(tmp_path: Pat
     assert not limits.unsupported(said)
 
 
+@pytest.mark.parametrize(
+    "source, lean_enough",
+    [
+        ("#include <ATen/core/Tensor.h>", False),
+        ("#include <ATen/Operators.h>\n#include <c10/cuda/CUDAGuard.h>", False),
+        ("#include <ATen/core/Tensor.h>\n#include <ATen/ATen.h>", True),
+        ("#include <torch/extension.h>\n#include <ATen/TensorUtils.h>", True),
+        ("#include <c10/cuda/CUDAGuard.h>", True),
+    ],
+)
+def test_headers_without_functions_are_left_to_the_real_ones(
+    source: str, lean_enough: bool
+) -> None:
+    said = {"cpp_sources": [""], "cuda_sources": [source]}
+    assert (limits.unsupported(said | {"no_implicit_headers": True}) == "") == lean_enough
+    assert not limits.unsupported(said | {"no_implicit_headers": False})
+
+
 def test_what_a_header_of_the_callers_own_names_is_brought(tmp_path: Path) -> None:
     (tmp_path / "own.h").write_text("inline std::vector<float> f() { return {}; }\n")
     said = arguments(Case("own", '#include "own.h"'), "cpu")

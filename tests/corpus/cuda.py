@@ -551,7 +551,7 @@ TORCH_LIBRARY_IMPL(TORCH_EXTENSION_NAME, CUDA, m) { m.impl("scaled", &scaled); }
 #include <ATen/native/cuda/KernelUtils.cuh>
 #include <c10/cuda/CUDAMathCompat.h>
 template <class T>
-__global__ void added(const T* x, T* y, int64_t n) {
+C10_LAUNCH_BOUNDS_1(512) __global__ void added(const T* x, T* y, int64_t n) {
   const int64_t i = blockIdx.x * int64_t(blockDim.x) + threadIdx.x;
   if (i >= n || at::_isnan(x[i])) return;
   gpuAtomicAdd(y + i / 2, x[i]);

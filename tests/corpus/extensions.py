@@ -247,6 +247,12 @@ std::tuple<double, double, double> turned(double re, double im) {
   z = z * c10::complex<double>(0, 1) + 1.0;
   return {z.real(), z.imag(), std::abs(z)};
 }
+TORCH_API C10_ALWAYS_INLINE int64_t summed(int64_t n) {
+  int64_t sum = 0;
+  for (const auto i : c10::irange(2, n)) sum += C10_LIKELY(i > 0) ? i : C10_WARP_SIZE;
+  return sum;
+}
+int64_t sum(int64_t n) { return summed(n); }
 float half() { return c10::impl::ScalarTypeToCPPTypeT<at::kFloat>(0.5); }
 torch::Tensor flat(std::vector<torch::Tensor> xs) {
   return torch::utils::flatten_dense_tensors(xs);
@@ -270,14 +276,14 @@ std::vector<torch::Tensor> apart(torch::Tensor x, std::vector<torch::Tensor> xs)
             lambda: m.promoted(
                 torch.empty(2, dtype=torch.float8_e5m2), torch.empty(2, dtype=torch.float8_e4m3fn)
             ),
-            lambda: (m.turned(1.5, -2.0), m.half()),
+            lambda: (m.turned(1.5, -2.0), m.half(), m.sum(6)),
             lambda: m.flat([floats(2, 3), floats(4)]),
             lambda: m.flat([]),
             lambda: m.flat([floats(2), torch.ones(2, dtype=torch.int64)]),
             lambda: m.apart(floats(10), [floats(2, 3), floats(4)]),
             lambda: m.apart(floats(9), [floats(2, 3), floats(4)]),
         ],
-        ["traits", "kind", "known", "promoted", "turned", "half", "flat", "apart"],
+        ["traits", "kind", "known", "promoted", "turned", "half", "sum", "flat", "apart"],
     ),
     Case(
         "many_in_a_library",

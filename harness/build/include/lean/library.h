@@ -4,7 +4,7 @@
 // kernel's own, an optional by address, a list as an object of libtorch's. An error that torch's
 // macros raise by kind (TORCH_CHECK_VALUE) leaves a kernel as the plain one, with its message.
 #pragma once
-#include <lean/torch.h>
+#include <lean/aten.h>
 
 #include <cstring>
 

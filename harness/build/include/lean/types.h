@@ -8,6 +8,9 @@
 #include <torch/headeronly/util/BFloat16.h>
 #include <torch/headeronly/util/Half.h>
 #endif
+#ifdef LEAN_MACROS
+#include <c10/macros/Macros.h>  // the real one
+#endif
 
 #if defined(__CUDACC__)
 #define C10_HOST_DEVICE __host__ __device__

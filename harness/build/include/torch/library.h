@@ -1,2 +1,3 @@
 #pragma once
+#include <lean/torch.h>
 #include <lean/library.h>
