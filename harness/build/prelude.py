@@ -74,6 +74,7 @@ _PARTS = {
     r"|CUDA_KERNEL_ASSERT\w*",
     "FLATTEN": "flatten_dense_tensors",
     "UNFLATTEN": "unflatten_dense_tensors",
+    "DRIVER": r"CUDA_VERSION|CUDA_(?:SUCCESS|ERROR)\w*|CU(?:_\w+|[a-z]\w+)|cu[A-Z]\w+",
     "CUBLAS": r"cublas\w*|\w*Blas\w*|TORCH_CUDABLAS_CHECK",
     "APPLY": r"getApply\w+|AT_APPLY\w+|ATenCeilDiv|ceil_div|\w*TensorInfo|canUse32BitIndexMath"
     r"|IndexToOffset",

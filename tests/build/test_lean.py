@@ -431,6 +431,12 @@ def test_a_word_alone_brings_no_cpp_header() -> None:
     assert "LEAN_CMATH" in lines_before("y = sqrtf(c);")
 
 
+def test_the_drivers_version_is_known_where_torchs_cuda_headers_bring_it() -> None:
+    # Unknown, it would count as zero in a condition, and nothing would tell.
+    assert "LEAN_DRIVER" in lines_before("#if CUDA_VERSION >= 9000")
+    assert "LEAN_DRIVER" not in lines_before("cudaMemset(p, 0, n);")
+
+
 def test_nine_in_ten_accepted_sources_are_lean() -> None:
     accepted = [case for cases in CORPUS.values() for case in cases if case.route != "rejected"]
     assert len(accepted) >= 30

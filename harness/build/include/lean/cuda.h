@@ -1,6 +1,9 @@
 // The CUDA side: error checks, streams, device guards. Which header shows which of these names is
 // for the headers in c10/cuda and ATen/cuda to say; they mirror torch's.
 #pragma once
+#ifdef LEAN_DRIVER
+#include <cuda.h>
+#endif
 #include <cuda_runtime.h>
 #include <lean/check.h>
 
