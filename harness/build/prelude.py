@@ -66,6 +66,9 @@ _PARTS = {
     r"|kF16|kFloat16",
     "PYTHON": r"PYBIND11_MODULE|pybind11|py|Py\w+",
     "PLAIN_ERRORS": "PYBIND11_MODULE",
+    "OBJECTS": r"(?:py|pybind11)\s*::\s*(?:object|handle|tuple|list|dict|str|int_|cast|len"
+    r"|isinstance|hasattr|make_tuple|reinterpret_\w+|error_already_set|\w+_error)",
+    "CATCHES": "catch|current_exception",
     "CUBLAS": r"cublas\w*|\w*Blas\w*|TORCH_CUDABLAS_CHECK",
     "ACCESSOR": r"\w*accessor\w*|\w*TensorAccessor\w*|\w*PtrTraits",
     "BLOBS": r"from_blob|(?:torch|at)\s*::\s*tensor",
