@@ -2,7 +2,7 @@
 #pragma once
 #include <lean/casters.h>
 #ifdef LEAN_OBJECTS
-#include <lean/objects.h>
+#include <lean/object_casters.h>
 #endif
 
 #include <exception>
