@@ -364,49 +364,6 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
         ],
     ),
     Case(
-        "full_objects_as_truths",
-        r"""
-#include <torch/extension.h>
-bool truth(py::int_ x) { return x ? true : false; }
-""",
-        functions=["truth"],
-        route="full",
-    ),
-    Case(
-        "full_error_caught",
-        r"""
-#include <torch/extension.h>
-std::string text(py::object f) {
-  try {
-    f();
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return "";
-}
-""",
-        functions=["text"],
-        route="full",
-    ),
-    Case(
-        "full_tuple_described_by_its_elements",
-        r"""
-#include <torch/extension.h>
-auto pair(torch::Tensor x) { return py::make_tuple(x, 1); }
-""",
-        functions=["pair"],
-        route="full",
-    ),
-    Case(
-        "full_character",
-        r"""
-#include <torch/extension.h>
-py::object letter() { return py::cast('a'); }
-""",
-        functions=["letter"],
-        route="full",
-    ),
-    Case(
         "rejected_pointer_as_object",
         r"""
 #include <torch/extension.h>

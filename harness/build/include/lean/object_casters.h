@@ -14,14 +14,14 @@ struct TupleOf : tuple {
 template <class... A>
 object packed(const A&... values) {
   const object items[] = {reinterpret_steal<object>(new_reference(values))..., object()};
-  const std::type_info* const types[] = {&typeid(A)..., nullptr};
+  [[maybe_unused]] const std::type_info* const types[] = {&typeid(A)..., nullptr};
   const object all = stolen(PyTuple_New(sizeof...(A)));
   for (size_t i = 0; i < sizeof...(A); i++) {
     if (!items[i]) {
       Message m;
       m.parts("Unable to convert call argument '", i);
 #ifdef NDEBUG
-      m.parts("' to Python object", LEAN_CAST_HINT, "type information)");
+      m.parts("' to Python object", " (#define PYBIND11_DETAILED_ERROR_MESSAGES or compile in debug mode for ", "details)");
 #else
       m.add("' of type '");
       add_type_name(m, *types[i]);
@@ -82,7 +82,7 @@ T cast(const handle& h) {
     m.parts("Unable to cast Python instance of type ", PyUnicode_AsUTF8(type.ptr()),
             " to C++ type '");
 #ifdef NDEBUG
-    m.parts("?'", LEAN_CAST_HINT, "details)");
+    m.parts("?'", " (#define PYBIND11_DETAILED_ERROR_MESSAGES or compile in debug mode for ", "details)");
 #else
     add_type_name(m, typeid(T));
     m.add('\'');

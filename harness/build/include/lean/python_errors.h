@@ -68,10 +68,6 @@ inline void add_type_name(Message& m, const std::type_info& type) {
   }
   std::free(name);
 }
-#ifdef NDEBUG
-#define LEAN_CAST_HINT \
-  " (#define PYBIND11_DETAILED_ERROR_MESSAGES or compile in debug mode for "
-#endif
 
 inline PyObject* need(PyObject* result) {
   if (!result) throw error_already_set();
