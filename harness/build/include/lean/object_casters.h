@@ -21,7 +21,8 @@ object packed(const A&... values) {
       Message m;
       m.parts("Unable to convert call argument '", i);
 #ifdef NDEBUG
-      m.parts("' to Python object", " (#define PYBIND11_DETAILED_ERROR_MESSAGES or compile in debug mode for ", "details)");
+      m.add("' to Python object (#define PYBIND11_DETAILED_ERROR_MESSAGES or compile in debug mode "
+            "for details)");
 #else
       m.add("' of type '");
       add_type_name(m, *types[i]);
@@ -82,7 +83,7 @@ T cast(const handle& h) {
     m.parts("Unable to cast Python instance of type ", PyUnicode_AsUTF8(type.ptr()),
             " to C++ type '");
 #ifdef NDEBUG
-    m.parts("?'", " (#define PYBIND11_DETAILED_ERROR_MESSAGES or compile in debug mode for ", "details)");
+    m.add("?' (#define PYBIND11_DETAILED_ERROR_MESSAGES or compile in debug mode for details)");
 #else
     add_type_name(m, typeid(T));
     m.add('\'');
@@ -148,10 +149,10 @@ template <class T, class = IfObject<T>>
 void result_name(Message& m, const T*) {
   Caster<T>::name(m);
 }
-#define LEAN_CASTER(T, text)                            \
-  template <>                                           \
-  struct Caster<T> : ObjectCaster<T> {                  \
-    static void name(Message& m) { m.add(text); }       \
+#define LEAN_CASTER(T, text)                      \
+  template <>                                     \
+  struct Caster<T> : ObjectCaster<T> {            \
+    static void name(Message& m) { m.add(text); } \
   };
 LEAN_CASTER(object, "object")
 LEAN_CASTER(handle, "object")

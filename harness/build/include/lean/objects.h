@@ -155,30 +155,30 @@ struct AttributeOf {
     need_done(PyObject_SetAttrString(o.ptr(), name, v));
   }
 };
-#define LEAN_ELEMENT(kind, Python)                                                      \
-  struct kind##Element {                                                                \
-    using Key = size_t;                                                                 \
-    static object get(handle o, Key i) {                                                \
-      return reinterpret_borrow<object>(                                                \
-          need(Python##_GetItem(o.ptr(), static_cast<Py_ssize_t>(i))));                 \
-    }                                                                                   \
-    static void set(handle o, Key i, PyObject* v) {                                     \
-      Py_XINCREF(v);                                                                    \
-      need_done(Python##_SetItem(o.ptr(), static_cast<Py_ssize_t>(i), v));              \
-    }                                                                                   \
+#define LEAN_ELEMENT(kind, Python)                                         \
+  struct kind##Element {                                                   \
+    using Key = size_t;                                                    \
+    static object get(handle o, Key i) {                                   \
+      return reinterpret_borrow<object>(                                   \
+          need(Python##_GetItem(o.ptr(), static_cast<Py_ssize_t>(i))));    \
+    }                                                                      \
+    static void set(handle o, Key i, PyObject* v) {                        \
+      Py_XINCREF(v);                                                       \
+      need_done(Python##_SetItem(o.ptr(), static_cast<Py_ssize_t>(i), v)); \
+    }                                                                      \
   };
 LEAN_ELEMENT(Tuple, PyTuple)
 LEAN_ELEMENT(List, PyList)
 #undef LEAN_ELEMENT
 
 // Classes of objects that one makes of any object that Python's constructor takes.
-#define LEAN_OBJECT(name, check, convert)                                            \
-  name(handle h, borrowed_t) : object(h, borrowed_t{}) {}                            \
-  name(handle h, stolen_t) : object(h, stolen_t{}) {}                                \
-  static bool check_(handle h) { return h.ptr() && check(h.ptr()); }                 \
-  name(const object& o)                                                              \
+#define LEAN_OBJECT(name, check, convert)                                             \
+  name(handle h, borrowed_t) : object(h, borrowed_t{}) {}                             \
+  name(handle h, stolen_t) : object(h, stolen_t{}) {}                                 \
+  static bool check_(handle h) { return h.ptr() && check(h.ptr()); }                  \
+  name(const object& o)                                                               \
       : object(need(check_(o) ? o.inc_ref().ptr() : convert(o.ptr())), stolen_t{}) {} \
-  template <class Policy>                                                            \
+  template <class Policy>                                                             \
   name(const Accessor<Policy>& a) : name(object(a)) {}
 
 class str : public object {
@@ -209,22 +209,20 @@ struct Elements {
   bool operator!=(const Elements& o) const { return at != o.at; }
   PyObject** at;
 };
-#define LEAN_SEQUENCE(name, kind, Python)                                               \
-  LEAN_OBJECT(name, Python##_Check, LEAN_OF_SEQUENCE_##kind)                            \
-  name() : name(0) {}                                                                   \
-  template <class N, class = typename OnlyIf<static_cast<N>(1) / 2 == 0>::type>           \
+#define LEAN_SEQUENCE(name, kind, Python)                                                    \
+  LEAN_OBJECT(name, Python##_Check, PySequence_##kind)                                       \
+  name() : name(0) {}                                                                        \
+  template <class N, class = typename OnlyIf<static_cast<N>(1) / 2 == 0>::type>              \
   explicit name(N n) : object(need(Python##_New(static_cast<Py_ssize_t>(n))), stolen_t{}) {} \
-  size_t size() const { return static_cast<size_t>(Python##_Size(m_ptr)); }             \
-  bool empty() const { return size() == 0; }                                            \
-  Accessor<kind##Element> operator[](size_t i) const { return {*this, i}; }             \
-  template <class K, class = IfObject<K>>                                               \
-  Accessor<ItemOf> operator[](const K& key) const {                                     \
-    return object::operator[](key);                                                     \
-  }                                                                                     \
-  Elements begin() const { return {PySequence_Fast_ITEMS(m_ptr)}; }                     \
+  size_t size() const { return static_cast<size_t>(Python##_Size(m_ptr)); }                  \
+  bool empty() const { return size() == 0; }                                                 \
+  Accessor<kind##Element> operator[](size_t i) const { return {*this, i}; }                  \
+  template <class K, class = IfObject<K>>                                                    \
+  Accessor<ItemOf> operator[](const K& key) const {                                          \
+    return object::operator[](key);                                                          \
+  }                                                                                          \
+  Elements begin() const { return {PySequence_Fast_ITEMS(m_ptr)}; }                          \
   Elements end() const { return {begin().at + Python##_GET_SIZE(m_ptr)}; }
-#define LEAN_OF_SEQUENCE_Tuple PySequence_Tuple
-#define LEAN_OF_SEQUENCE_List PySequence_List
 
 class tuple : public object {
  public:

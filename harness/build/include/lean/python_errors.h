@@ -40,12 +40,12 @@ struct builtin_exception : KindError {
   explicit builtin_exception(const char* text) : KindError(Kind::Type, text) {}
   virtual PyObject* type() const = 0;
 };
-#define LEAN_ERROR(name, python)                                          \
-  struct name : builtin_exception {                                       \
-    explicit name(const char* text) : builtin_exception(text) {}          \
+#define LEAN_ERROR(name, python)                                                       \
+  struct name : builtin_exception {                                                    \
+    explicit name(const char* text) : builtin_exception(text) {}                       \
     template <class S, class = decltype(static_cast<S*>(nullptr)->find_first_of("x"))> \
-    explicit name(const S& text) : builtin_exception(text.c_str()) {}     \
-    PyObject* type() const override { return python; }                    \
+    explicit name(const S& text) : builtin_exception(text.c_str()) {}                  \
+    PyObject* type() const override { return python; }                                 \
   };
 LEAN_ERROR(cast_error, PyExc_RuntimeError)
 LEAN_ERROR(index_error, PyExc_IndexError)
