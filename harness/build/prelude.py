@@ -75,6 +75,9 @@ _PARTS = {
     "FLATTEN": "flatten_dense_tensors",
     "UNFLATTEN": "unflatten_dense_tensors",
     "DRIVER": r"CUDA_VERSION|CUDA_(?:SUCCESS|ERROR)\w*|CU(?:_\w+|[a-z]\w+)|cu[A-Z]\w+",
+    "OBJECTS": r"(?:py|pybind11)\s*::\s*(?:object|handle|tuple|list|dict|str|int_|cast|len"
+    r"|isinstance|hasattr|make_tuple|reinterpret_\w+|error_already_set|\w+_error)",
+    "CATCHES": "catch|current_exception",
     "CUBLAS": r"cublas\w*|\w*Blas\w*|TORCH_CUDABLAS_CHECK",
     "APPLY": r"getApply\w+|AT_APPLY\w+|ATenCeilDiv|ceil_div|\w*TensorInfo|canUse32BitIndexMath"
     r"|IndexToOffset",

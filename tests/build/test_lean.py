@@ -437,6 +437,44 @@ def test_the_drivers_version_is_known_where_torchs_cuda_headers_bring_it() -> No
     assert "LEAN_DRIVER" not in lines_before("cudaMemset(p, 0, n);")
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        # pybind11 reads a number's value; an object is otherwise true because it is there.
+        "bool f(py::int_ x) { return x ? true : false; }",
+        # It would describe the tuple by its elements.
+        "auto f(torch::Tensor x) { return py::make_tuple(x, 1); }",
+        # A character is a text to it, and neither a pointer nor an enumerator is a number.
+        "py::object f() { return py::cast('a'); }",
+        "py::list f() { int n = 0; py::list l; l.append(&n); return l; }",
+        'enum E { A }; py::dict f() { py::dict d; d["a"] = A; return d; }',
+        # It takes an int for a py::float_, too.
+        "py::float_ f(py::float_ x) { return x; }",
+        # A caught Python error says where it was raised.
+        "void f(py::object g) { try { g(); } catch (std::exception& e) { puts(e.what()); } }",
+    ],
+)
+def test_objects_that_would_not_be_pybinds_need_the_real_headers(
+    function: str, tmp_path: Path
+) -> None:
+    toolchain.prepare_environment()
+    case = Case("objects", PLAIN + function, functions=["f"])
+    assert isinstance(build_lean(case, "cpu", tmp_path), str)
+
+
+@pytest.mark.parametrize(
+    "source, brought",
+    [
+        ("py::object f(py::dict d);", True),
+        ("pybind11::tuple f();", True),
+        ('m.def("f", &f, py::arg("x") = py::none());', False),
+        ("std::tuple<int> f(); py::gil_scoped_release r;", False),
+    ],
+)
+def test_only_what_names_objects_brings_them(source: str, brought: bool) -> None:
+    assert ("#define LEAN_OBJECTS" in lines_before(source)) is brought
+
+
 def test_nine_in_ten_accepted_sources_are_lean() -> None:
     accepted = [case for cases in CORPUS.values() for case in cases if case.route != "rejected"]
     assert len(accepted) >= 30

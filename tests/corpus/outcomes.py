@@ -15,11 +15,14 @@ from typing import Any
 
 import torch
 
-from corpus import aten, cpu, cuda, extensions, parts
+from corpus import aten, cpu, cuda, extensions, objects, parts
 from harness.build.load_inline import import_library
 from harness.serve import Handler
 
-CORPUS = {"cpu": [*cpu.CASES, *aten.CASES, *parts.CASES, *extensions.CASES], "cuda": cuda.CASES}
+CORPUS = {
+    "cpu": [*cpu.CASES, *aten.CASES, *parts.CASES, *extensions.CASES, *objects.CASES],
+    "cuda": cuda.CASES,
+}
 
 
 def outcome(library: str, device: str, case: str, call: int) -> str:

@@ -1,6 +1,9 @@
 // PYBIND11_MODULE, m.def and their errors, over Python's own C interface.
 #pragma once
 #include <lean/casters.h>
+#ifdef LEAN_OBJECTS
+#include <lean/object_casters.h>
+#endif
 
 #include <exception>
 #include <new>
@@ -62,9 +65,11 @@ struct GuardOf<call_guard<G>, More...> {
 };
 template <class First, class... More>
 struct GuardOf<First, More...> : GuardOf<More...> {};
+#ifndef LEAN_OBJECTS
 // The value py::none(), as a default.
 struct none {};
 inline PyObject* to_python(none) { Py_RETURN_NONE; }
+#endif
 
 class gil_scoped_release {
  public:
@@ -193,8 +198,18 @@ struct Bound final : Function {
         call(slots);
         Py_RETURN_NONE;
       } else {
-        return to_python(call(slots));
+        PyObject* result = to_python(call(slots));
+#ifdef LEAN_OBJECTS
+        if (!result && !PyErr_Occurred()) refuse_result(signature + std::strlen(name));
+#endif
+        return result;
       }
+#ifdef LEAN_OBJECTS
+    } catch (const error_already_set& e) {
+      e.restore();
+    } catch (const builtin_exception& e) {
+      PyErr_SetString(e.type(), e.what());
+#endif
     } catch (const KindError& e) {
       PyErr_SetString(TorchErrors ? type_of(e.kind()) : PyExc_RuntimeError, e.what());
     } catch (...) {
