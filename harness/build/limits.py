@@ -47,6 +47,9 @@ _STATIC_REGISTRY = re.compile(
     rf"(?:=\s*(?:torch|c10)\s*::\s*RegisterOperators\s*\(\s*\)(?=\s*\.\s*op\b)|{_PLAIN_NAME})"
 )
 
+# Some of torch's errors are thrown as types of our own, and all there is of them is a catch.
+_NAMES_ERRORS = re.compile(r"\b(?:c10|at|torch)\s*::\s*\w*Error\b|\bcatch\s*\([^)]*\bError\b")
+
 _LITERAL = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'')
 
 
@@ -86,6 +89,8 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
     for asked in _ASKS_FOR_MACRO.finditer(code):
         if asked[1] != "TORCH_CHECK" or not _BRINGS_TORCH_CHECK.search(code):
             return f"{asked[1]} would not be defined"
+    if _NAMES_ERRORS.search(code):
+        return "torch's exceptions are not its own"
     if _may_repeat_registrations(code):
         return "a TORCH_LIBRARY may be filled in a loop"
     if _registers_otherwise(code):

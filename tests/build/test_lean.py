@@ -371,6 +371,10 @@ def lines_before(source: str) -> str:
             False,
         ),
         ("void f(torch::RegisterOperators& r);", False),
+        # Errors of torch's by their types.
+        ("try { f(); } catch (const c10::Error& e) { g(e.what()); }", False),
+        ("try { f(); } catch (const Error& e) {}", False),
+        ("try { f(); } catch (const std::exception& e) { g(e.what()); }", True),
         # Modules that may have overloads; with a library, which names these are shows too late.
         ('TORCH_LIBRARY(n, m) { m.def("f", f); } PYBIND11_MODULE(n, m) { m.def("f", &f); }', True),
         ('PYBIND11_MODULE(n, m) { m.def("f", &f); } TORCH_LIBRARY(n, m) { m.def("f", f); }', True),

@@ -286,6 +286,52 @@ std::vector<torch::Tensor> apart(torch::Tensor x, std::vector<torch::Tensor> xs)
         ["traits", "kind", "known", "promoted", "turned", "half", "sum", "flat", "apart"],
     ),
     Case(
+        "errors_of_a_module",
+        """
+#include <torch/extension.h>
+#include <stdexcept>
+at::Tensor raise(at::Tensor x, int64_t i) {
+  TORCH_CHECK(i != 0, "plain ", i);
+  TORCH_CHECK_VALUE(i != 1, "value ", i);
+  TORCH_CHECK_INDEX(i != 2, "index ", i);
+  TORCH_CHECK_TYPE(i != 3, "type ", i);
+  TORCH_CHECK_NOT_IMPLEMENTED(i != 4, "not there ", i);
+  TORCH_INTERNAL_ASSERT(i != 5, "asserted ", i);
+  if (i == 6) AT_ERROR("at error ", i);
+  if (i == 7) throw std::runtime_error("runtime");
+  if (i == 8) throw std::out_of_range("range");
+  if (i == 9) throw std::invalid_argument("argument");
+  if (i == 10) throw std::overflow_error("overflow");
+  if (i == 11) throw 3;
+  return x.index_select(i, x);  // an error of torch's own
+}
+short small(int64_t i) { return static_cast<short>(i); }
+unsigned char octet(int64_t i) { return static_cast<unsigned char>(i); }
+signed char signed_octet(int64_t i) { return static_cast<signed char>(i); }
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
+  m.def("raise", &raise);
+  m.def("small", &small);
+  m.def("octet", &octet);
+  m.def("signed_octet", &signed_octet);
+}
+""",
+        lambda m, d: [
+            *[lambda i=i: getattr(m, "raise")(floats(2), i) for i in range(13)],
+            *[
+                lambda f=f: (getattr(m, f)(-3 % 128), getattr(m, f).__doc__)
+                for f in ("small", "octet", "signed_octet")
+            ],
+        ],
+    ),
+    Case(
+        "a_char",
+        "#include <torch/extension.h>\n"
+        "char letter() { return 'a'; }\n"
+        'PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def("letter", &letter); }\n',
+        lambda m, d: [lambda: m.letter()],
+        route="full",
+    ),
+    Case(
         "many_in_a_library",
         "#include <torch/extension.h>\n#include <torch/script.h>\n"
         '#define ADD_ONE(m, i) m.def("add_" #i, [](torch::Tensor x) { return x + i; });\n'

@@ -37,8 +37,9 @@ def outcome(library: str, device: str, case: str, call: int) -> str:
     try:
         return as_text(known.calls(module, device)[call]())
     except Exception as error:
-        first_line = str(error).splitlines()[0] if str(error) else ""
-        return f"{type(error).__name__}: " + re.sub(r"\w+__(\w+\(\))", r"\1", first_line)
+        # Where a backtrace is shown counts, but not what is in it.
+        text = re.sub(r"Exception raised from .*", "(a backtrace)", str(error), flags=re.DOTALL)
+        return f"{type(error).__name__}: " + re.sub(r"\w+__(\w+\(\))", r"\1", text)
 
 
 def as_text(value: Any) -> str:

@@ -279,7 +279,14 @@ inline PyObject* to_python(ScalarType v) {
 #ifdef LEAN_OPTIONAL
 inline PyObject* to_python(std::nullopt_t) { Py_RETURN_NONE; }
 #endif
+// What has no way of its own may not turn into a number on the way: an enum, a pointer, a char.
+template <class T>
+PyObject* to_python(const T&) = delete;
 inline PyObject* to_python(bool v) { return PyBool_FromLong(v); }
+inline PyObject* to_python(signed char v) { return PyLong_FromLong(v); }
+inline PyObject* to_python(unsigned char v) { return PyLong_FromLong(v); }
+inline PyObject* to_python(short v) { return PyLong_FromLong(v); }
+inline PyObject* to_python(unsigned short v) { return PyLong_FromLong(v); }
 inline PyObject* to_python(int v) { return PyLong_FromLong(v); }
 inline PyObject* to_python(unsigned v) { return PyLong_FromUnsignedLong(v); }
 inline PyObject* to_python(long v) { return PyLong_FromLong(v); }
@@ -304,6 +311,10 @@ inline void result_name(Message& m, const char* const*) { m.add("str"); }
 inline void result_name(Message& m, const void*) { m.add("None"); }
 #define LEAN_INT(T) \
   inline void result_name(Message& m, const T*) { m.add("int"); }
+LEAN_INT(signed char)
+LEAN_INT(unsigned char)
+LEAN_INT(short)
+LEAN_INT(unsigned short)
 LEAN_INT(int)
 LEAN_INT(unsigned)
 LEAN_INT(long)

@@ -9,6 +9,15 @@
 #include <new>
 #ifdef LEAN_PLAIN_ERRORS
 #include <stdexcept>
+
+namespace c10 {
+// As much of torch's as a catch needs: its type is libc10's.
+class Error : public std::exception {
+ public:
+  ~Error() override;
+  const char* what() const noexcept override;
+};
+}  // namespace c10
 #endif
 
 namespace lean {
@@ -211,7 +220,7 @@ struct Bound final : Function {
       PyErr_SetString(e.type(), e.what());
 #endif
     } catch (const KindError& e) {
-      PyErr_SetString(TorchErrors ? type_of(e.kind()) : PyExc_RuntimeError, e.what());
+      PyErr_SetString(type_of(e.kind()), e.what());
     } catch (...) {
       translate();
     }
@@ -262,10 +271,13 @@ struct Bound final : Function {
     translate_exception(std::current_exception());
   }
 #ifdef LEAN_PLAIN_ERRORS
-  // pybind11's own table, which applies where torch's wrapper does not.
+  // torch has told pybind11 of its own errors; for others pybind11's table applies where torch's
+  // wrapper does not.
   static void translate_plain() {
     try {
       throw;
+    } catch (const c10::Error&) {
+      translate_exception(std::current_exception());
     } catch (const std::bad_alloc& e) {
       PyErr_SetString(PyExc_MemoryError, e.what());
     } catch (const std::out_of_range& e) {
@@ -396,6 +408,20 @@ class module_ {
   }
   PyObject* module;
 };
+
+// Run a module's body; to who imports it, an exception is an ImportError.
+inline void fill(void (*body)(module_&), module_& module) {
+  try {
+    body(module);
+#ifdef LEAN_OBJECTS
+  } catch (const error_already_set& e) {
+    e.restore();
+    _PyErr_FormatFromCause(PyExc_ImportError, "initialization failed");
+#endif
+  } catch (const std::exception& e) {
+    PyErr_SetString(PyExc_ImportError, e.what());
+  }
+}
 }  // namespace py
 }  // namespace lean
 
@@ -420,7 +446,7 @@ using lean::py::none;
     PyObject* module = PyModule_Create(&definition);                                            \
     if (!module) return nullptr;                                                                \
     ::pybind11::module_ wrapped(module);                                                        \
-    LEAN_JOIN(lean_init_, name)(wrapped);                                                       \
+    ::lean::py::fill(LEAN_JOIN(lean_init_, name), wrapped);                                     \
     if (PyErr_Occurred()) Py_CLEAR(module);                                                     \
     return module;                                                                              \
   }                                                                                             \
