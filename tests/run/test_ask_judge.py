@@ -84,6 +84,13 @@ def test_a_file_that_states_families_has_nothing_to_leave_out(go: Go, stage: Sta
     assert families(stage) == [("own",)] * 2
 
 
+def test_with_the_server_nothing_is_lost_over_stress(go: Go, stage: Stage) -> None:
+    died = fails(Status.CRASHED, alive=False, server_died=True)
+    stage.answers["judge prepare"] = [died, ANSWERS["prepare"]]
+    assert go().statuses == [P] * 4
+    assert set(families(stage)) == {None}
+
+
 def families(stage: Stage) -> list:
     """Those that the judge was told of, each time that it was to prepare a case."""
     return [given["families"] for asked, given in stage.arguments if asked == "judge prepare"]
