@@ -67,14 +67,15 @@ class JudgeClient:
         self._dropped: set[str] = set()
         """Baselines that do not work on the case at hand."""
         self._contract_only = False
-        """Was a judge lost over the case at hand, maybe over what lies beyond the contract?"""
+        """Did the case at hand fail with all its trials?"""
 
     def prepare(self, case: Case, index: int) -> Prepared:
         """Have the judge get the case and its baselines ready, once for all kernels.
 
-        One that dies over it, or had died since it was last asked, is replaced once, and so is one
-        that hangs where there is stress: the next one keeps to the contract. Raises CaseFailed for
-        what the reference cannot do, and ChildFailed if the server died.
+        One that dies over it, or had died since it was last asked, is replaced once. Where there is
+        stress, that may be the cause, of a hang and a want of room as well: the second try keeps to
+        the contract. Raises CaseFailed for what the reference cannot do, and ChildFailed if the
+        server died.
         """
         if self._ready is None:
             try:
@@ -82,7 +83,7 @@ class JudgeClient:
                     self._ready = self._prepare_now(case, index)
                 except ChildFailed as failed:
                     stress = not self._plan.problem.families and not self._contract_only
-                    if failed.alive or (failed.status is Status.TIMED_OUT and not stress):
+                    if not stress and (failed.alive or failed.status is Status.TIMED_OUT):
                         raise
                     self._contract_only |= stress and not failed.server_died
                     self._ready = self._prepare_now(case, index)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from pretended import ANSWERS, PLAN, RIGHT, Go, Stage, fails
 
+from harness.children import ChildFailed
 from harness.records import CONTRACT, Status
 
 P = Status.PASSED
@@ -38,14 +39,17 @@ def test_a_baseline_that_fails_is_left_out_and_noted(go: Go, stage: Stage) -> No
 @pytest.mark.parametrize(
     "status", [Status.UNGRADABLE, Status.OUT_OF_MEMORY, Status.TIMED_OUT, Status.CRASHED]
 )
-def test_a_case_that_cannot_be_prepared(status: Status, go: Go, stage: Stage) -> None:
+@pytest.mark.parametrize("stated", [None, ("own",)])
+def test_a_case_that_cannot_be_prepared(
+    status: Status, stated: tuple[str] | None, go: Go, stage: Stage
+) -> None:
     dead = status in (Status.TIMED_OUT, Status.CRASHED)
-    tries = 2 if dead else 1
+    tries = 2 if status is Status.CRASHED or not stated else 1
     stage.answers["judge prepare"] = [
         *[fails(status, alive=not dead)] * tries,
         ANSWERS["prepare"],
     ]
-    notes = go()
+    notes = go(problem=replace(PLAN.problem, families=stated))
     assert notes.statuses == [Status.UNGRADABLE, Status.UNGRADABLE, P, P]
     assert all(row.as_expected for row in notes.rows)  # no kernel is to blame
     assert notes.rows[0].verdict.reason == f"reference: pretended {status}"
@@ -67,11 +71,18 @@ def test_a_judge_that_dies_over_a_case_is_replaced_and_asked_again(go: Go, stage
     assert stage.started("judge") == 2
 
 
-@pytest.mark.parametrize("status", [Status.UNGRADABLE, Status.TIMED_OUT, Status.CRASHED])
-def test_a_judge_that_is_lost_over_a_case_is_followed_by_one_that_keeps_to_the_contract(
-    status: Status, go: Go, stage: Stage
+@pytest.mark.parametrize(
+    "lost",
+    [
+        fails(Status.UNGRADABLE),  # no room in the exchange
+        fails(Status.UNGRADABLE, alive=False, answered=True),  # with the device's context
+        fails(Status.TIMED_OUT, alive=False),
+        fails(Status.CRASHED, alive=False),
+    ],
+)
+def test_after_a_failure_the_judge_keeps_to_the_contract(
+    lost: ChildFailed, go: Go, stage: Stage
 ) -> None:
-    lost = fails(status, alive=False, answered=status is Status.UNGRADABLE)
     stage.answers["judge prepare"] = [lost, ANSWERS["prepare"]]
     assert go().statuses == [P] * 4
     assert families(stage) == [None, CONTRACT, None]  # and the next case has all
