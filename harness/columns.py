@@ -10,7 +10,16 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from harness.records import KERNEL, UNCERTAIN, Result, Timing
+from harness.records import (
+    ASTRAY,
+    KERNEL,
+    NON_FINITE,
+    UNCERTAIN,
+    NonFinite,
+    Result,
+    Status,
+    Timing,
+)
 
 if TYPE_CHECKING:  # who only writes need not wait for it
     import pandas as pd
@@ -20,7 +29,7 @@ ALWAYS_THERE = ("eager", "compile")
 
 BEFORE_AXES = ("problem", "kernel", "device", "dtype")
 AFTER_AXES = (
-    "case", "status", "known_defect", "reason", "fallback",
+    "case", "status", "known_defect", "reason", "non_finite", "stress", "fallback",
     "build_s", "build_route", "build_why_full",
     "registers", "shared_bytes", "spill_bytes", "local_bytes",
     "error_rel", "eager_error_rel",
@@ -33,7 +42,7 @@ RESOURCES = ("registers", "shared_bytes", "spill_bytes", "local_bytes")
 """Of a kernel's CUDA kernels, the one that takes most."""
 
 TEXT = frozenset({
-    *BEFORE_AXES, "status", "known_defect", "reason", "fallback",
+    *BEFORE_AXES, "status", "known_defect", "reason", "non_finite", "stress", "fallback",
     "build_route", "build_why_full", "timer", "uncertain",
 })  # fmt: skip
 SAMPLE_COLUMNS = ("case", "kernel", "subject", "block", "latency_us")
@@ -75,6 +84,8 @@ def row(result: Result) -> dict[str, object]:
         "status": result.verdict.status,
         "known_defect": result.known_defect,
         "reason": result.verdict.reason,
+        "non_finite": result.verdict.non_finite,
+        "stress": result.verdict.stress or None,
         "fallback": result.fallback or None,
         "uncertain": " ".join(result.uncertain) or None,
         "error_rel": result.verdict.error_rel,
@@ -139,14 +150,23 @@ def uncertain(frame: pd.DataFrame, subject: str) -> pd.Series[bool]:
     return frame["uncertain"].map(lambda cell: isinstance(cell, str) and subject in cell.split())
 
 
-def fill_in(frame: pd.DataFrame) -> None:
-    """Give the frame of an older version's run the columns that it lacks.
+def fates(frame: pd.DataFrame) -> pd.Series[str]:
+    """What became of the kernels, as `Verdict.fate` has it: a wrong one is timed only if it is
+    right on every finite input."""
+    astray = (frame["status"] == Status.WRONG_VALUES) & interval(frame, KERNEL)["middle"].notna()
+    return frame["status"].mask(astray, ASTRAY)
 
-    `uncertain` follows from the intervals; others have no values.
+
+def fill_in(frame: pd.DataFrame) -> None:
+    """Give the frame of an older version's run the columns that it lacks, and today's statuses.
+
+    `uncertain` follows from the intervals, and NON_FINITE was a status; others have no values.
     """
-    for name in ("fallback", "timer"):
+    for name in ("fallback", "timer", "non_finite", "stress"):
         if name not in frame:
             frame[name] = None
+    astray = frame["status"] == NON_FINITE
+    frame.loc[astray, ["status", "non_finite"]] = [Status.WRONG_VALUES, NonFinite.DIFFERS]
     if "uncertain" not in frame:
         wide = {}
         for subject in (KERNEL, *baselines(frame)):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,11 +17,10 @@ from torch import Tensor
 
 from harness import device as devices
 from harness.exchange import Exchange, Inputs, NotPlain, Setup
-from harness.records import BASELINES, Comparison, Status
+from harness.records import BASELINES, Comparison, Draw, Status
 from harness.serve import Handler, failure, note
 from harness.timing import stopwatch
 from harness.timing.call import LiveInputs
-from harness.verdict import ruling
 from harness.verdict.compare import compare
 from harness.verdict.oracle import Oracle
 
@@ -55,7 +54,8 @@ class Judge:
         exchange.
 
         step_s: how long importing the file, constructing Model or one forward may take.
-        Returns how many trials there are, and which of them give the inputs of timed calls.
+        families: those that the problem's file states, if it does.
+        Returns what may be known of each trial, and which of them give the inputs of timed calls.
         """
         self.release()
         try:
@@ -78,7 +78,8 @@ class Judge:
         timed = (finite or list(range(len(trials))))[:TIMED_TRIALS]
         self._oracle = oracle
         self._inputs = LiveInputs([trials[index].inputs for index in timed])
-        return {"trials": len(trials), "timed": timed}
+        draws = [{f.name: getattr(trial, f.name) for f in fields(Draw)} for trial in trials]
+        return {"trials": draws, "timed": timed}
 
     def compare(self, trial: int, kernel: str) -> dict[str, Any]:
         """Judge what a kernel's worker put out for one trial; return the Comparison's fields."""
@@ -93,17 +94,14 @@ class Judge:
             return Comparison(Status.WRONG_STRUCTURE, str(error))
         try:
             if _changed(expected.inputs, output.inputs):
-                return Comparison(
-                    Status.INPUT_MUTATED, f"{expected.name} inputs changed in the call"
-                )
+                return Comparison(Status.INPUT_MUTATED, "the call changed them")
             if output.devices != {self._device.type}:
                 places = ", ".join(sorted(output.devices))
                 reason = f"the output lies on {places}, not {self._device.type}"
                 return Comparison(Status.WRONG_STRUCTURE, reason)
-            comparison = compare(output.value, expected.eager, expected.truth)
+            return compare(output.value, expected.eager, expected.truth)
         except Exception as error:
             raise failure(error, Status.UNGRADABLE) from error
-        return ruling.of_trial(comparison, expected.name, expected.finite)
 
     def start_baseline(self, name: str, timer: str, warm_up_s: float) -> float:
         """Make a baseline ready on the case's own inputs; return about how long a call takes.

@@ -22,9 +22,7 @@ class Status(StrEnum):
     """What became of one kernel on one case."""
 
     PASSED = "PASSED"
-    """Within the error budget on every input tried, and timed."""
-    NON_FINITE = "NON_FINITE"
-    """Right on every finite input, wrong where NaN or infinity is involved. Timed, not ranked."""
+    """Within the error budget on the problem's contract, and timed."""
     WRONG_VALUES = "WRONG_VALUES"
     """Further from the truth than the error budget allows."""
     WRONG_SHAPE = "WRONG_SHAPE"
@@ -66,8 +64,19 @@ BASELINES: Mapping[str, str | None] = {
 NOT_RUN = frozenset({Status.SKIPPED, Status.UNGRADABLE})
 """Statuses that say nothing of the kernel: it was not run."""
 
-TIMED = frozenset({Status.PASSED, Status.NON_FINITE})
-"""Statuses whose rows carry a latency."""
+NON_FINITE = "NON_FINITE"
+"""What a file may say that it is kept to show beside a Status: NaN and infinity go astray."""
+
+
+class NonFinite(StrEnum):
+    """Where NaN and infinity go, by the trials that have them."""
+
+    SAME = "same"
+    """Where the reference has them."""
+    DIFFERS = "differs"
+    """Elsewhere, or nowhere: the kernel may not have answered."""
+    UNTESTED = "untested"
+    """Not tried: not legal, the reference cannot, or the kernel failed before."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,21 @@ FAMILIES: Mapping[str, Family] = {
     "non_finite": Family(1.0, {"NaN": (math.nan,), "infinite": (math.inf, -math.inf, 0.0)}),
 }
 """Input families by name, in the order tried: non-finite ones last, since a kernel that is wrong
-on finite ones as well is WRONG_VALUES."""
+on finite ones as well is not timed."""
+
+CONTRACT = ("own", "normal", "small", "large")
+"""What a kernel must get right on a problem whose file states no families; the others are stress.
+A file that states some has these alone, all of them contract. Stress comes last in FAMILIES."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A trial as everyone may know it: neither inputs nor truth."""
+
+    name: str
+    finite: bool
+    stress: bool
+    """Is it beyond the problem's contract?"""
 
 
 @dataclass(frozen=True)
@@ -108,7 +131,8 @@ class Problem:
     sweep: Mapping[str, tuple[str, ...]]
     """Device type -> default sweep, in the grammar of `--sweep`."""
     families: tuple[str, ...] | None
-    """Input families that are legal for this problem; None means all of them."""
+    """The input families that the file states: its contract, and all that is legal. None where
+    it states none: CONTRACT is, and the others are stress."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +145,8 @@ class Kernel:
     dtypes: tuple[str, ...] | None
     min_capability: tuple[int, int] | None
     requires: str | None
-    known_defect: Status | None
-    """The status that this file is kept in the tree to show."""
+    known_defect: str | None
+    """What this file is kept in the tree to show: a Status, or NON_FINITE."""
     literals: Mapping[str, Any] = field(default_factory=dict)
     """Every module global that holds a literal: it may restate an axis of the problem."""
 
@@ -196,6 +220,12 @@ class Verdict:
     judge_died: bool = False
     """There is none, since the judge's process died over the case, and again when it was tried
     once more: nobody's fault that is known, and no clean end of a run."""
+    non_finite: NonFinite | None = None
+    """None where nothing was judged."""
+    stress: str = ""
+    """What went wrong beyond the contract, a sentence for each trial; empty if nothing did."""
+    finite_right: bool = False
+    """Right on every finite input tried."""
 
     def __post_init__(self) -> None:
         if self.status is Status.PASSED and self.error_rel is None:
@@ -203,6 +233,25 @@ class Verdict:
         if self.status is not Status.PASSED and not self.reason:
             raise ValueError(f"a {self.status} verdict must say why")
 
+    @property
+    def astray(self) -> bool:
+        """Right on every finite input tried, and not where NaN or infinity is among them."""
+        answered = self.status in (Status.PASSED, Status.WRONG_VALUES)
+        return answered and self.finite_right and self.non_finite is NonFinite.DIFFERS
+
+    @property
+    def timed(self) -> bool:
+        """May its row carry a latency? Only what passed is ranked, too."""
+        return self.status is Status.PASSED or self.astray
+
+    @property
+    def fate(self) -> str:
+        """What became of the kernel, in a word or two."""
+        return ASTRAY if self.astray and self.status is not Status.PASSED else self.status
+
+
+ASTRAY = "NaN astray"
+"""What reports call a row that is timed and not ranked, since it is right on finite inputs only."""
 
 KERNEL = "kernel"
 """The kernel's name among the subjects that are timed; no baseline is called so."""
@@ -314,7 +363,7 @@ class Result:
     verdict: Verdict
     build: Build | None = None
     """None where nothing was built, as for a kernel that no case suits."""
-    known_defect: Status | None = None
+    known_defect: str | None = None
     timing: Timing | None = None
     baselines: Mapping[str, Timing] = field(default_factory=dict)
     """Baseline name -> its timing; a baseline that could not run is absent."""
@@ -324,7 +373,7 @@ class Result:
     """Why it is not the file's own kernel that ran here, where the file went on without it."""
 
     def __post_init__(self) -> None:
-        if self.timing is not None and self.verdict.status not in TIMED:
+        if self.timing is not None and not self.verdict.timed:
             raise ValueError(f"a {self.verdict.status} row must not carry a latency")
         if self.speedups and self.fallback:
             raise ValueError("a fall-back is not ranked")
@@ -341,8 +390,21 @@ class Result:
         return tuple(subject for subject, timing in self.timings.items() if timing.uncertain)
 
     @property
+    def shows_defect(self) -> bool:
+        """Did it go wrong as its file says that it does?"""
+        if self.known_defect == NON_FINITE:
+            return self.verdict.astray
+        return self.verdict.status == self.known_defect
+
+    @property
+    def marked(self) -> bool:
+        """Is it right on the problem's contract, and not on what lies beyond?"""
+        return self.verdict.status is Status.PASSED and bool(self.verdict.stress)
+
+    @property
     def as_expected(self) -> bool:
         """Does this row leave the exit code at 0?"""
         if self.verdict.status in NOT_RUN:
             return True
-        return not self.fallback and self.verdict.status is (self.known_defect or Status.PASSED)
+        right = self.shows_defect if self.known_defect else self.verdict.status is Status.PASSED
+        return right and not self.fallback

@@ -169,8 +169,8 @@ def read(folder: Path) -> pd.DataFrame:
     """Read results.csv: one row per (kernel, case), every number exactly as it was measured.
 
     Missing numbers are NaN, missing text is None, an empty reason is "". Axis columns
-    hold integers, floats or strings, whichever their cells look like. Columns that a run of
-    an older version lacks are there: `uncertain` by its intervals, others without values.
+    hold integers, floats or strings, whichever their cells look like. A run of an older version
+    reads as one of today: see `columns.fill_in`.
     Raises HarnessError when there are no results to read.
     """
     import pandas as pd

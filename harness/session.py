@@ -48,6 +48,7 @@ class Options:
     baselines: Sequence[str] = ()
     quick: bool = False
     judge_only: bool = False
+    strict: bool = False
     rebuild: bool = False
     timeout_s: float = 60.0
     seed: int | None = None
@@ -72,6 +73,7 @@ def plan_run(options: Options) -> Plan:
         seed=secrets.randbits(32) if options.seed is None else options.seed,
         timeout_s=options.timeout_s,
         judge_only=options.judge_only,
+        strict=options.strict,
         rebuild=options.rebuild,
     )
     for kernel in kernels:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 batch_size = 4096
 num_classes = 32768
 
+FAMILIES = ("own", "normal", "small", "large", "huge", "non_finite")
 SWEEP = {
     "cuda": ("batch_size=16,256,4096", "num_classes=1000,8192,32768"),
     "cpu": ("batch_size=1,64,512", "num_classes=1000,4096"),

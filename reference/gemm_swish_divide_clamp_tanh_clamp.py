@@ -12,6 +12,7 @@ batch_size = 1024
 in_features = 8192
 out_features = 8192
 
+FAMILIES = ("own", "normal", "small", "large", "huge", "non_finite")
 SWEEP = {
     "cuda": ("batch_size=1,16,128,1024,4096", "in_features=out_features=1024,4096,8192"),
     "cpu": ("batch_size=1,64,512", "in_features=out_features=512,1024"),

@@ -11,6 +11,7 @@ import torch.nn as nn
 batch_size = 4096
 features = 4096
 
+FAMILIES = ("own", "normal", "small", "large", "huge", "non_finite")
 SWEEP = {
     "cuda": ("batch_size=1,128,1024,8192", "features=1024,4096,16384"),
     "cpu": ("batch_size=1,64,1024", "features=512,2048"),

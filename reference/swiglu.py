@@ -10,6 +10,7 @@ import torch.nn.functional as F
 batch_size = 4096
 features = 8192
 
+FAMILIES = ("own", "normal", "small", "large", "huge", "non_finite")
 SWEEP = {
     "cuda": ("batch_size=1,128,1024,8192", "features=1024,4096,14336"),
     "cpu": ("batch_size=1,64,512", "features=512,2048"),

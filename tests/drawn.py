@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from harness import results
-from harness.records import TIMED, Case, Result, Speedup, Status, Timing, Verdict
+from harness.records import Case, NonFinite, Result, Speedup, Status, Timing, Verdict
 
 SIZES = {"batch_size": [1, 16, 128, 1024, 4096], "features": [1024, 16384]}
 MACHINE = {
@@ -27,8 +27,15 @@ def timing(us: float, spread: float = 0.01) -> Timing:
     return Timing(us, us * (1 - spread), us * (1 + spread), ((us,),), "cold")
 
 
-def passed(kernel: str, axes: Mapping[str, Any], dtype: str) -> Status:
-    return Status.PASSED
+PASSED = Verdict(Status.PASSED, error_rel=0.0)
+MARKED = Verdict(Status.PASSED, error_rel=0.0, stress="NaN inputs: lost")
+ASTRAY = Verdict(
+    Status.WRONG_VALUES, "NaN inputs: lost", non_finite=NonFinite.DIFFERS, finite_right=True
+)
+
+
+def passed(kernel: str, axes: Mapping[str, Any], dtype: str) -> Verdict:
+    return PASSED
 
 
 def make_run(
@@ -36,7 +43,7 @@ def make_run(
     sizes: Mapping[str, Sequence[Any]] = SIZES,
     dtypes: Sequence[str] = ("float32",),
     kernels: Sequence[str] = ("fused",),
-    outcome: Callable[[str, Mapping[str, Any], str], Status] = passed,
+    outcome: Callable[[str, Mapping[str, Any], str], Verdict | Status] = passed,
     problem: str = "matmul",
     baselines: Sequence[str] = ("eager", "compile"),
     machine: Mapping[str, Any] = MACHINE,
@@ -47,6 +54,7 @@ def make_run(
 ) -> Path:
     """A run whose kernels take 50 us, eager 100 us and baselines 80 us, whatever the case.
 
+    outcome: what became of a kernel on a case; a status alone will do.
     us, shaky: the time of a subject on a case, if not that, and whether it is uncertain.
     fallback: why a kernel is not its own, if it is not.
     """
@@ -64,11 +72,12 @@ def make_run(
 
     for index, (dtype, axes) in enumerate(itertools.product(dtypes, cases)):
         for kernel in kernels:
-            status = outcome(kernel, axes, dtype)
-            timed = status in TIMED
-            own = measure(kernel, axes, dtype) if timed else None
-            others = {name: measure(name, axes, dtype) for name in baselines if timed}
-            ranked = status is Status.PASSED and not fallback(kernel)
+            verdict = outcome(kernel, axes, dtype)
+            if isinstance(verdict, Status):
+                verdict = Verdict(verdict, "because", error_rel=0.0)
+            own = measure(kernel, axes, dtype) if verdict.timed else None
+            others = {name: measure(name, axes, dtype) for name in baselines if verdict.timed}
+            ranked = verdict.status is Status.PASSED and not fallback(kernel)
             speedups = {
                 name: Speedup(t.median_us / own.median_us, *(
                     t.median_us / own.median_us * f for f in (0.95, 1.05)))
@@ -78,8 +87,8 @@ def make_run(
             writer.append(
                 Result(
                     problem, kernel, Case(axes, dtype, device), index,
-                    Verdict(status, "because", error_rel=0.0),
-                    timing=own, baselines=others, speedups=speedups, fallback=fallback(kernel),
+                    verdict, timing=own, baselines=others, speedups=speedups,
+                    fallback=fallback(kernel),
                 )
             )  # fmt: skip
     return folder

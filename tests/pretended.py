@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from harness.children import ChildFailed
-from harness.records import Build, Case, Kernel, Machine, Problem, Result, Status
+from harness.records import Build, Case, Draw, Kernel, Machine, Problem, Result, Status
 from harness.run.plan import Effort, Plan
 
 Answer = Any
@@ -23,13 +24,24 @@ def fails(
 
 RIGHT = {"status": None, "reason": "", "error_rel": 1e-7, "eager_error_rel": 2e-7}
 
-WRONG = RIGHT | {"status": "WRONG_VALUES", "reason": "own inputs: off"}
+WRONG = RIGHT | {"status": "WRONG_VALUES", "reason": "off"}
 
-NON_FINITE = RIGHT | {"status": "NON_FINITE", "reason": "NaN inputs: lost", "error_rel": None}
+LOST = WRONG | {"reason": "lost", "error_rel": None}
+
+OWN = Draw("own", finite=True, stress=False)
+NAN = Draw("NaN", finite=False, stress=False)
+HUGE = Draw("huge normal", finite=True, stress=True)
+STRESS = (HUGE, Draw("NaN", finite=False, stress=True), Draw("infinite", finite=False, stress=True))
+
+
+def prepared(*draws: Draw) -> Answer:
+    """What the judge answers when it has these trials ready."""
+    return {"trials": [asdict(draw) for draw in draws], "timed": [0]}
+
 
 ANSWERS: Mapping[str, Answer] = {
     "build": {"seconds": 1.0},
-    "prepare": {"trials": 2, "timed": [0]},
+    "prepare": prepared(OWN, NAN),
     "start_baseline": 1000.0,
     "compare": RIGHT,
     "load": None,

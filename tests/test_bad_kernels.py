@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from command_line import BAD_KERNELS, Run, bad_kernel, call_tiny
+from command_line import BAD_KERNELS, Run, bad_kernel, call_tiny, public
 
-from harness.records import TIMED, Status
+from harness.records import Status
 
 KERNELS = sorted(path.stem for path in BAD_KERNELS.glob("*.py"))
+ASTRAY = {"nan_lost", "known_defect"}
+"""Right on every finite input."""
 
 
 def promised(kernel: str) -> str:
@@ -49,7 +52,8 @@ def test_one_row_each_whatever_the_others_do(together: Run) -> None:
 
 def test_only_believed_outputs_have_a_time(together: Run) -> None:
     for row in together.rows.itertuples():
-        assert pd.notna(row.latency_us) == (row.status in TIMED), row.kernel
+        timed = row.status == Status.PASSED or row.kernel in ASTRAY
+        assert pd.notna(row.latency_us) == timed, row.kernel
         assert pd.notna(row.speedup_vs_eager) == (row.status == Status.PASSED), row.kernel
 
 
@@ -64,6 +68,8 @@ def test_the_exit_code_is_1(together: Run) -> None:
         ("no_upper_bound", "large normal inputs: "),
         ("stale", "own again inputs: "),
         ("nan_lost", "NaN inputs: "),
+        ("huge_lost", "huge normal inputs: "),
+        ("input_mutated", "own inputs: the call changed them"),
         ("one_element", "worst at [6, 3]"),
         ("one_row", "(1, 10), eager's (7, 10)"),
         ("float64_output", "torch.float64, eager's torch.float32"),
@@ -90,6 +96,80 @@ def test_the_exit_code_is_1(together: Run) -> None:
 )
 def test_the_reason_says_what_happened(kernel: str, says: str, rows: pd.DataFrame) -> None:
     assert says in rows.loc[kernel, "reason"]
+
+
+def test_where_nan_goes_is_told_of_whatever_was_judged(rows: pd.DataFrame) -> None:
+    usual = {"PASSED": "same", "BUILD_FAILED": "", "LOAD_FAILED": "", "SKIPPED": ""}
+    others = dict.fromkeys([*ASTRAY, "dies_of_nan", "hangs_on_nan"], "differs")
+    others |= {"import_exits": "", "import_hangs": "", "built_in_forward": "untested"}
+    others |= dict.fromkeys(["remembers_identity", "lazy_when_timed"], "same")  # wrong when timed
+    assert rows["non_finite"].fillna("").to_dict() == {
+        kernel: others.get(kernel, usual.get(status, "untested"))
+        for kernel, status in rows["status"].items()
+    }
+    assert rows["stress"].isna().all()  # all is contract
+
+
+# on a problem that states no families
+
+
+STRESSED = {
+    "control_exact": ("same", []),
+    "nan_lost": ("differs", ["NaN", "infinite"]),
+    "known_defect": ("differs", ["NaN", "infinite"]),
+    "huge_lost": ("same", ["huge normal"]),
+    "raises_on_huge": ("same", ["huge normal"]),
+    "dies_of_nan": ("differs", ["NaN"]),
+    "hangs_on_nan": ("differs", ["NaN"]),
+}
+"""Kernels that are right on the contract: where NaN goes, and the trials of stress that fail."""
+
+
+def run_public(folder: Path, *options: str) -> Run:
+    """A run of them, and of one that is wrong on the contract."""
+    kernels = [bad_kernel(name) for name in [*STRESSED, "no_upper_bound"]]
+    problem = ("--problem", public(folder), "--timeout", 3)
+    return call_tiny(kernels, *problem, *options, out=folder / "out")
+
+
+@pytest.fixture(scope="module")
+def lenient(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run_public(tmp_path_factory.mktemp("lenient"))
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run_public(tmp_path_factory.mktemp("strict"), "--strict")
+
+
+@pytest.mark.parametrize("which", ["lenient", "strict"])
+def test_stress_is_told(which: str, request: pytest.FixtureRequest) -> None:
+    rows = request.getfixturevalue(which).rows.set_index("kernel")
+    stress = rows["stress"].fillna("")
+    told = {kernel: re.findall(r"(?:^|; )([\w ]+) inputs: ", stress[kernel]) for kernel in STRESSED}
+    assert told == {kernel: trials for kernel, (_, trials) in STRESSED.items()}
+    for kernel, (non_finite, _) in STRESSED.items():
+        assert rows.loc[kernel, "non_finite"] == non_finite, kernel
+    assert rows.loc["no_upper_bound", "non_finite"] == "untested" and not stress["no_upper_bound"]
+    assert "ValueError (raises_on_huge.py:14): too much" in stress["raises_on_huge"]
+    assert "SIGABRT" in stress["dies_of_nan"] and "'call' within 3 s" in stress["hangs_on_nan"]
+
+
+def test_stress_spoils_no_pass(lenient: Run) -> None:
+    assert lenient.statuses == [Status.PASSED] * len(STRESSED) + [Status.WRONG_VALUES]
+    right = lenient.rows.iloc[:-1]
+    assert right[["latency_us", "speedup_vs_eager"]].notna().all(axis=None)
+    assert "† right on the problem's contract" in lenient.said
+    assert "wrong or failed: no_upper_bound." in lenient.said
+
+
+def test_stress_is_a_failure_where_it_is_strict(strict: Run) -> None:
+    for row in strict.rows.fillna({"stress": ""}).itertuples():
+        assert row.status == promised(row.kernel)
+        assert pd.notna(row.latency_us) == (row.status == "PASSED" or row.kernel in ASTRAY)
+        assert pd.notna(row.speedup_vs_eager) == (row.status == "PASSED")
+        assert row.stress.startswith(row.reason) or row.kernel == "no_upper_bound"
+    assert (strict.code, "†" in strict.said) == (1, False)
 
 
 def test_a_kernels_output_goes_to_its_log_and_nowhere_else(together: Run) -> None:

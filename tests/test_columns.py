@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import columns, results
-from harness.records import Case, Result, Speedup, Status, Timing, Verdict
+from harness.records import ASTRAY, Case, NonFinite, Result, Speedup, Status, Timing, Verdict
 
 AXES = ("batch_size", "in_features")
 NAMES = ["eager", "compile-max-autotune"]
@@ -21,14 +21,13 @@ def timing(us: float, spread: float = 0.01) -> Timing:
 
 def result(**changes) -> Result:
     fields = {
+        "verdict": Verdict(Status.PASSED, error_rel=0.0),
         "timing": timing(2.0),
         "baselines": {"eager": timing(4.0), "compile-max-autotune": timing(3.0)},
         "speedups": {"eager": Speedup(2.0, 1.9, 2.1)},
     }
     case = Case(dict.fromkeys(AXES, 8), "float32", "cuda")
-    return Result(
-        "matmul", "fused", case, 0, Verdict(Status.PASSED, error_rel=0.0), **(fields | changes)
-    )
+    return Result("matmul", "fused", case, 0, **(fields | changes))
 
 
 @pytest.fixture
@@ -94,6 +93,35 @@ def test_the_timer_is_in_the_row(read):
 def test_a_fallback_says_why(read, fallback):
     frame = read(result(fallback=fallback, speedups={}))
     assert frame["fallback"].fillna("").tolist() == [fallback]
+
+
+def test_what_is_beyond_the_contract_is_in_the_row(read):
+    found = Verdict(
+        Status.PASSED, error_rel=0.0, non_finite=NonFinite.DIFFERS, stress="NaN inputs: lost"
+    )
+    frame = read(result(verdict=found), result())
+    assert frame["non_finite"].fillna("").tolist() == ["differs", ""]
+    assert frame["stress"].fillna("").tolist() == ["NaN inputs: lost", ""]
+
+
+def test_a_wrong_kernel_that_was_timed_is_right_on_finite_inputs(read):
+    lost = Verdict(Status.WRONG_VALUES, "lost", non_finite=NonFinite.DIFFERS, finite_right=True)
+    wrong = Verdict(Status.WRONG_VALUES, "off")
+    rows = [result(), result(verdict=lost, speedups={})]
+    rows.append(result(verdict=wrong, timing=None, baselines={}, speedups={}))
+    assert columns.fates(read(*rows)).tolist() == ["PASSED", ASTRAY, "WRONG_VALUES"]
+    assert [row.verdict.fate for row in rows] == ["PASSED", ASTRAY, "WRONG_VALUES"]
+
+
+def test_a_status_that_was_is_read_as_what_it_is_now(read):
+    frame = read(result(), result(speedups={}), result())
+    frame.loc[1, "status"] = "NON_FINITE"
+    old = frame.drop(columns=["non_finite", "stress"])
+    columns.fill_in(old)
+    assert old["status"].tolist() == ["PASSED", "WRONG_VALUES", "PASSED"]
+    assert old["non_finite"].fillna("").tolist() == ["", "differs", ""]
+    assert old["stress"].isna().all()
+    assert columns.fates(old).tolist() == ["PASSED", ASTRAY, "PASSED"]
 
 
 def test_writing_needs_no_pandas():

@@ -9,12 +9,12 @@ from statistics import median
 
 import pytest
 import torch
-from command_line import BAD_KERNELS, ROOT, Run, bad_kernel, call_tiny
+from command_line import BAD_KERNELS, ROOT, Run, bad_kernel, call_tiny, public
 from command_line import call as call_with
 from test_bad_kernels import promised
 
 from harness.catalog import facts, find
-from harness.records import Problem
+from harness.records import NON_FINITE, Problem
 from harness.timing import stopwatch
 
 pytestmark = pytest.mark.gpu
@@ -50,8 +50,11 @@ def test_every_cuda_kernel_is_right_at_odd_sizes_in_every_dtype(
     assert set(ran["kernel"]) == cuda
     # In which dtype or size one is skipped, its file says; most run everywhere.
     for name, rows in ran.groupby("kernel"):
-        expected = rows["known_defect"].fillna("PASSED")
+        # All families are contract here.
+        expected = rows["known_defect"].fillna("PASSED").replace(NON_FINITE, "WRONG_VALUES")
         assert (rows["status"] == expected).all(), name
+        differs = "differs" if (expected != "PASSED").any() else "same"
+        assert (rows["non_finite"] == differs).all(), name
 
 
 def test_every_bad_kernel_gets_its_status_on_a_gpu_too(tmp_path: Path) -> None:
@@ -81,6 +84,40 @@ def test_a_device_error_costs_no_other_case_or_kernel(tmp_path: Path) -> None:
     assert run.statuses == ["RUNTIME_ERROR", "PASSED", "PASSED", "PASSED"]
     # Whichever call of CUDA's comes next is the one to hear of it.
     assert "CUDA error" in run.rows.loc[0, "reason"]
+
+
+LOOK_UP = """
+import torch
+batch_size = 7
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Parameter(torch.rand(64))
+    def forward(self, x):
+        return self.table[x.abs().long()]
+def get_inputs(): return [torch.rand(batch_size, 1000)]
+def get_init_inputs(): return []
+"""
+
+
+def test_a_reference_that_stress_costs_its_context_judges_the_contract(tmp_path: Path) -> None:
+    problem, kernel = tmp_path / "look_up.py", tmp_path / "same.py"
+    problem.write_text(LOOK_UP)
+    kernel.write_text(LOOK_UP.replace("class Model(", "class ModelNew("))
+    run = check([kernel], tmp_path, "--problem", problem, "--sweep", "batch_size=3,7")
+    assert (run.code, run.statuses) == (0, ["PASSED", "PASSED"]), run.said + run.error
+    assert set(run.rows["non_finite"]) == {"untested"} and run.rows["stress"].isna().all()
+
+
+def test_a_device_error_under_stress_costs_no_pass(tmp_path: Path) -> None:
+    outside = "x[torch.full((1,), 10**6, device=x.device)]"
+    bad = kernel(tmp_path, "outside", f"if x.isnan().any(): {outside}")
+    options = ("--device", "cuda", "--dtype", "float32", "--problem", public(tmp_path))
+    run = call_tiny([bad, bad_kernel("nan_lost")], *options, out=tmp_path / "out")
+    assert (run.code, run.statuses) == (0, ["PASSED", "PASSED"]), run.said + run.error
+    assert set(run.rows["non_finite"]) == {"differs"}
+    assert "CUDA error" in run.rows.loc[0, "stress"]
+    assert run.rows["speedup_vs_eager"].notna().all()
 
 
 def test_a_device_that_never_answers_is_let_go(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ def prepare(judge: Judge, problem: Path = TINY, **changes: Any) -> dict[str, Any
 def judge(tmp_path: Path) -> Judge:
     judge = Judge("cpu", str(tmp_path))
     prepared = prepare(judge, families=["own", "normal", "non_finite"])
-    assert prepared == {"trials": len(TRIALS), "timed": [0, 1]}
+    assert [draw["name"] for draw in prepared["trials"]] == TRIALS
+    assert prepared["timed"] == [0, 1]
     return judge
 
 
@@ -64,6 +65,16 @@ def test_prepare_leaves_a_worker_inputs_and_weights_but_no_truth(
     left = {name for path in tmp_path.glob("*.pt") for name in torch.load(path, weights_only=True)}
     assert left == {"init_inputs", "seed", "dtype", "state", "values"}
     assert len(list(tmp_path.iterdir())) == 1 + len(TRIALS)
+
+
+def test_of_trials_it_is_told_what_everyone_may_know(tmp_path: Path) -> None:
+    draws = prepare(Judge("cpu", str(tmp_path)))["trials"]
+    stress = [draw for draw in draws if draw["stress"]]
+    assert stress == draws[-3:] == [
+        {"name": "huge normal", "finite": True, "stress": True},
+        {"name": "NaN", "finite": False, "stress": True},
+        {"name": "infinite", "finite": False, "stress": True},
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -107,8 +118,8 @@ def test_a_wrong_output(change: Callable, status: Status, answer: Callable[..., 
 @pytest.mark.parametrize("trial", ["NaN", "infinite"])
 def test_a_misplaced_nan_on_non_finite_inputs(trial: str, answer: Callable[..., dict]) -> None:
     comparison = answer(trial, output=lambda y: y.nan_to_num(0))
-    assert comparison["status"] is Status.NON_FINITE
-    assert comparison["reason"].startswith(f"{trial} inputs: ")
+    assert comparison["status"] is Status.WRONG_VALUES
+    assert "are NaN or infinite on one side only" in comparison["reason"]
 
 
 @pytest.mark.parametrize(

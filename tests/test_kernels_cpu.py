@@ -10,7 +10,7 @@ import torch
 
 from harness.catalog import facts, find, load
 from harness.catalog.sweep import expand_cases, read_sweep
-from harness.records import Case, Kernel, Problem
+from harness.records import FAMILIES, Case, Kernel, Problem
 
 ROOT = find.ROOT
 PROBLEMS = find.list_problems(ROOT)
@@ -49,6 +49,11 @@ def default_cases(
     problem: Problem, device: str, dtypes: Sequence[str] = ("float32",), quick: bool = False
 ) -> list[Case]:
     return expand_cases(problem, read_sweep(problem, [], quick)[device], device, dtypes)
+
+
+@each_problem
+def test_all_that_is_tried_is_the_contract_of_our_own_problems(problem: Problem) -> None:
+    assert problem.families == tuple(FAMILIES)
 
 
 @each_problem

@@ -90,9 +90,9 @@ def test_columns_are_the_documented_ones_in_order(writer, tmp_path):
     header = raw_rows(tmp_path / "results.csv")[0]
     assert " ".join(header) == (
         "problem kernel device dtype batch_size in_features case status known_defect reason "
-        "fallback build_s build_route build_why_full registers shared_bytes spill_bytes "
-        "local_bytes error_rel eager_error_rel latency_us latency_ci_low_us latency_ci_high_us "
-        "samples timer uncertain eager_us eager_ci_low_us eager_ci_high_us "
+        "non_finite stress fallback build_s build_route build_why_full registers shared_bytes "
+        "spill_bytes local_bytes error_rel eager_error_rel latency_us latency_ci_low_us "
+        "latency_ci_high_us samples timer uncertain eager_us eager_ci_low_us eager_ci_high_us "
         "compile_us compile_ci_low_us compile_ci_high_us "
         "max_autotune_us max_autotune_ci_low_us max_autotune_ci_high_us "
         "speedup_vs_eager speedup_vs_eager_ci_low speedup_vs_eager_ci_high "

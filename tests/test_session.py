@@ -63,6 +63,7 @@ def test_what_is_asked_for_is_in_the_plan(probed: list[str]) -> None:
         baselines=["eager"],
         quick=True,
         judge_only=True,
+        strict=True,
         rebuild=True,
         timeout_s=5.0,
         seed=0,
@@ -72,7 +73,7 @@ def test_what_is_asked_for_is_in_the_plan(probed: list[str]) -> None:
         (3, "float16"), (4, "float16"), (3, "float64"), (4, "float64"),
     ]  # fmt: skip
     assert (plan.baselines, plan.effort, plan.judge_only) == (["eager"], QUICK["cpu"], True)
-    assert (plan.rebuild, plan.timeout_s, plan.seed) == (True, 5.0, 0)
+    assert (plan.strict, plan.rebuild, plan.timeout_s, plan.seed) == (True, True, 5.0, 0)
 
 
 def test_each_run_has_a_seed_of_its_own(probed: list[str]) -> None:

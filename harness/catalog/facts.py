@@ -12,13 +12,15 @@ from typing import Any
 
 from harness.catalog import syntax
 from harness.catalog.nearest import choices, suggest
-from harness.records import FAMILIES, Case, HarnessError, Kernel, Problem, Status
+from harness.records import FAMILIES, NON_FINITE, Case, HarnessError, Kernel, Problem, Status
 
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 
 DEVICES = ("cuda", "cpu")
 
 _PROBLEM_FACTS = ("SWEEP", "FAMILIES")
+
+_DEFECTS = (*Status.__members__, NON_FINITE)
 
 _KERNEL_FACTS = ("DEVICES", "DTYPES", "MIN_CAPABILITY", "REQUIRES", "KNOWN_DEFECT")
 
@@ -104,10 +106,10 @@ def read_kernel(path: Path) -> Kernel:
         )
     facts = syntax.literals(tree, path, facts=_KERNEL_FACTS)
     defect = facts.get("KNOWN_DEFECT")
-    if defect is not None and defect not in Status.__members__:
+    if defect is not None and defect not in _DEFECTS:
         raise HarnessError(
-            f"{path}: KNOWN_DEFECT is {defect!r}, which is no status. "
-            f"{suggest(str(defect), Status.__members__)}"
+            f"{path}: KNOWN_DEFECT is {defect!r}, which is neither a status nor {NON_FINITE}. "
+            f"{suggest(str(defect), _DEFECTS)}"
         )
     requires = facts.get("REQUIRES")
     if requires is not None:
@@ -126,7 +128,7 @@ def read_kernel(path: Path) -> Kernel:
         dtypes=_names(facts, "DTYPES", DTYPES, path),
         min_capability=capability,
         requires=requires,
-        known_defect=Status(defect) if defect else None,
+        known_defect=defect or None,
         literals={name: value for name, value in facts.items() if name not in _KERNEL_FACTS},
     )
 

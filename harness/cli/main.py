@@ -62,10 +62,16 @@ app.command(
         "--kernel path/to/my_kernel.py --sweep batch_size=1,64,1024",
         "--problem rms_norm --dtype bfloat16 --baseline eager,compile-max-autotune",
         "--sweep in_features=out_features=1024,4096",
+        "--problem path/to/theirs.py --kernel path/to/my_kernel.py --strict",
     ),
 )(run.run)
 app.command(
-    "check", epilog=examples("check", "check --kernel path/to/my_kernel.py --dtype float16")
+    "check",
+    epilog=examples(
+        "check",
+        "check --kernel path/to/my_kernel.py --dtype float16",
+        "check --problem path/to/theirs.py --kernel path/to/my_kernel.py --strict",
+    ),
 )(run.check)
 app.command(
     "build", epilog=examples("build", "build --arch 9.0a", "build --problem swiglu --verbose")

@@ -71,6 +71,13 @@ QuickOption = Annotated[
         "Sizes that --sweep names are all run.",
     ),
 ]
+StrictOption = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="What goes wrong under stress, beyond the problem's contract, is a failure.",
+    ),
+]
 TimeoutOption = Annotated[
     float,
     typer.Option(

@@ -67,7 +67,7 @@ def summary(run: Run) -> Figure | None:
     detail = "Geometric mean speed-up over eager"
     if any(bar.mean and not bar.right for subject in ranking for bar in subject):
         detail += ", kernels that passed every case they ran first"
-    header(figure, run.problem, [detail, *run.machine, *run.fixed])
+    header(figure, run.problem, [detail, *run.machine, *run.fixed, *run.footnotes])
     return figure
 
 
@@ -75,7 +75,7 @@ def _bar(frame: pd.DataFrame, subject: Subject) -> Bar:
     """A subject's bar on one dtype, whose rows these are."""
     points = layout.speedups(frame, subject)
     ratios = layout.ranked_speedups(points)
-    name = shortened(subject.name)
+    name = shortened(subject.name) + subject.mark
     own = frame[frame["kernel"] == subject.name] if subject.is_kernel else frame[:0]
     # Of the reasons not to be ranked, uncertainty alone says nothing of the kernel's values.
     wrong = own[~own["status"].isin(NOT_RUN) & ~own["(unranked)"].isin(["", "uncertain"])]

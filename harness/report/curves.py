@@ -80,7 +80,8 @@ def _panels(
     for panel in panels[-down:].flat[: len(run.columns)][-across:]:
         panel.set_xlabel(folded([run.row_axis + (" (log)" if run.numeric else "")], 36))
         panel.tick_params(labelbottom=True)
-    header(figure, run.problem, [detail, *run.machine, *run.fixed], _legend(run, subjects, values))
+    details = [detail, *run.machine, *run.fixed, *run.footnotes]
+    header(figure, run.problem, details, _legend(run, subjects, values))
     return figure
 
 
@@ -169,7 +170,7 @@ def _why_empty(frame: pd.DataFrame) -> str:
 
 def _legend(run: Run, subjects: Sequence[Subject], values: Values) -> list[Line2D]:
     entries = [
-        Line2D([], [], label=shortened(s.name), **_pen(s, subjects))
+        Line2D([], [], label=shortened(s.name) + s.mark, **_pen(s, subjects))
         for s in subjects
         if values(run.frame, s)
     ]

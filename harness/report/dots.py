@@ -56,7 +56,7 @@ def _lists(
     subjects = [subject for subject in subjects if values(run.frame, subject)]
     if not subjects:
         return None
-    names = [shortened(subject.name) for subject in subjects]
+    names = [shortened(subject.name) + subject.mark for subject in subjects]
     height = len(run.dtypes) * (0.24 * len(subjects) + 0.6)
     figure = Figure((4.2 + 0.075 * max(map(len, names)), height))
     panels = figure.subplots(len(run.dtypes), 1, squeeze=False, sharex=True, sharey=True)
@@ -79,5 +79,6 @@ def _lists(
     panels[-1, 0].set_xlabel(quantity)
     size = named([run.row_axis], run.rows) if run.row_axis else []
     legend = [hollow_mark(run.reasons)] if run.reasons else []
-    header(figure, run.problem, [detail, *size, *run.machine, *run.fixed], legend)
+    details = [detail, *size, *run.machine, *run.fixed, *run.footnotes]
+    header(figure, run.problem, details, legend)
     return figure

@@ -5,7 +5,7 @@ every subject did: its times and its speed-ups over eager, each ranked or not.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ import pandas as pd
 
 from harness import columns, results
 from harness.records import KERNEL, Speedup, Status, Timing
+from harness.report.numbers import FOOTNOTE, MARK
 from harness.timing import stats
 
 # Okabe and Ito, "Color Universal Design", 2008.
@@ -31,6 +32,8 @@ class Subject:
     colour: str
     marker: str
     is_kernel: bool
+    mark: str = ""
+    """What its name is followed by if FOOTNOTE is about it."""
 
 
 class Point(NamedTuple):
@@ -56,7 +59,7 @@ class Run:
 
     frame: pd.DataFrame
     """As `results.read` gives it, with the case's place in `(row)` and `(column)`, and in
-    `(unranked)` why a row is not ranked: its status, fallback or uncertain; empty if it is."""
+    `(unranked)` why a row is not ranked: its fate, fallback or uncertain; empty if it is."""
     row_axis: str
     column_axes: list[str]
     machine: list[str]
@@ -100,7 +103,17 @@ class Run:
         """Those that were timed come first, and take the first colours."""
         timed = set(self.frame.loc[timed_rows(self.frame), "kernel"])
         names = sorted(dict.fromkeys(self.frame["kernel"]), key=lambda name: name not in timed)
-        return _styled(names, KERNEL_COLOURS, is_kernel=True)
+        passed = self.frame[self.frame["status"] == Status.PASSED]
+        marked = set(passed.loc[passed["stress"].notna(), "kernel"])
+        return [
+            replace(subject, mark=f" {MARK}" if subject.name in marked else "")
+            for subject in _styled(names, KERNEL_COLOURS, is_kernel=True)
+        ]
+
+    @cached_property
+    def footnotes(self) -> list[str]:
+        """What marks in a picture mean."""
+        return [FOOTNOTE] if any(kernel.mark for kernel in self.kernels) else []
 
     @cached_property
     def subjects(self) -> list[Subject]:
@@ -156,7 +169,7 @@ def load(folder: Path) -> Run:
 
 def _unranked(frame: pd.DataFrame) -> pd.Series[str]:
     """Why a row's speed-up over eager is not ranked; empty where it is."""
-    why = frame["status"].where(frame["status"] != Status.PASSED, "")
+    why = columns.fates(frame).where(frame["status"] != Status.PASSED, "")
     why = why.mask((why == "") & frame["fallback"].notna(), "fallback")
     unsure = columns.uncertain(frame, KERNEL) | columns.uncertain(frame, "eager")
     return why.mask((why == "") & unsure, "uncertain")

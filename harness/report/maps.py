@@ -61,8 +61,9 @@ def speedup_maps(run: Run, kernel: Subject) -> Figure | None:
     for panel in panels[:, 0]:
         panel.set_ylabel(textwrap.fill(run.row_axis, 4 + 5 * len(run.rows)))
     _colour_bar(figure, list(panels.flat), scale, beyond, cells=down * len(run.rows))
-    headline = f"{run.problem} · {shortened(kernel.name)}"
-    header(figure, headline, ["Speed-up over eager", *run.machine, *run.fixed])
+    headline = f"{run.problem} · {shortened(kernel.name)}{kernel.mark}"
+    footnotes = run.footnotes if kernel.mark else []
+    header(figure, headline, ["Speed-up over eager", *run.machine, *run.fixed, *footnotes])
     return figure
 
 

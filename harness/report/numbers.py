@@ -1,8 +1,11 @@
-"""Times and ratios as people read them."""
+"""Times, ratios and marks as people read them."""
 
 from __future__ import annotations
 
 import math
+
+MARK = "†"
+FOOTNOTE = f"{MARK} right on the problem's contract, wrong under stress"
 
 
 def format_us(us: float) -> str:

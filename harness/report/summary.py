@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.records import BASELINES, KERNEL, NOT_RUN, UNCERTAIN, Result, Status
-from harness.report.numbers import format_ratio
+from harness.report.numbers import FOOTNOTE, MARK, format_ratio
 from harness.report.terminal import say
 from harness.timing.stats import geometric_mean
 
@@ -37,6 +37,8 @@ def print_summary(console: Console, rows: Sequence[Result], folder: Path) -> Non
     say(console, _conclusion(by_kernel, means))
     if warning := _unsteady(rows):
         say(console, f"[yellow]note:[/] {warning}")
+    if any(row.marked for row in rows):
+        say(console, f"[dim]{FOOTNOTE}: `stress` in results.csv has what happened.[/]")
     how = ["[dim]Speed-ups are geometric means over passed cases.[/]"] if names else []
     say(console, *how, "[dim]All files:[/]", folder)
 
@@ -129,18 +131,20 @@ def _best(rows: Sequence[Result]) -> str:
 
 
 def _remarks(rows: Sequence[Result]) -> str:
-    counts: dict[tuple[Status, bool], int] = defaultdict(int)
+    counts: dict[tuple[str, bool], int] = defaultdict(int)
     for row in rows:
         if row.verdict.status is not Status.PASSED:
-            counts[row.verdict.status, row.as_expected] += 1
+            counts[row.verdict.fate, row.as_expected] += 1
     parts = []
-    for (status, expected), count in counts.items():
-        if status in NOT_RUN:
-            parts.append(f"[dim]{count} {status}[/]")
+    for (fate, expected), count in counts.items():
+        if fate in NOT_RUN:
+            parts.append(f"[dim]{count} {fate}[/]")
         elif expected:
-            parts.append(f"[yellow]{count} {status}, as the file says[/]")
+            parts.append(f"[yellow]{count} {fate}, as the file says[/]")
         else:
-            parts.append(f"[bold red]{count} {status}[/]")
+            parts.append(f"[bold red]{count} {fate}[/]")
+    if marked := sum(row.marked for row in rows):
+        parts.append(f"[yellow]{marked} {MARK}[/]")
     if instead := sum(bool(row.fallback) for row in rows):
         parts.append(f"[bold red]{instead} fallback[/]")
     if shaky := sum(bool(row.uncertain) for row in rows):
@@ -176,6 +180,8 @@ def _conclusion(
         if not (row.as_expected or row.fallback or row.verdict.status is Status.PASSED)
     }
     right = {name for name, own in by_kernel.items() if _is_right(own)}
+    marked = {row.kernel for row in rows if row.marked}
+    shown = {name: escape(name) + f" {MARK}" * (name in marked) for name in by_kernel}
     best, unsure = _fastest([row for row in rows if row.kernel in right])
     if best:
         alone = len({row.kernel for row in rows if row.verdict.status not in NOT_RUN}) == 1
@@ -183,11 +189,11 @@ def _conclusion(
         slower = [name for name, ratio in means[best].items() if round(ratio, 2) < 1]
         but = f", but slower than {' and '.join(slower)}" if slower else ""
         ratios = ", ".join(f"{format_ratio(ratio)} {name}" for name, ratio in means[best].items())
-        text = f"[bold]{escape(best)}[/] {praise}{but}: {ratios}"
+        text = f"[bold]{shown[best]}[/] {praise}{but}: {ratios}"
         if unsure:
             text += f"; too uncertain to rank: {escape(', '.join(unsure))}"
     elif right:
-        text = f"Right on every case: [bold]{escape(', '.join(sorted(right)))}[/]"
+        text = f"Right on every case: [bold]{', '.join(shown[name] for name in sorted(right))}[/]"
         if any(row.speedups for row in rows if row.kernel in right):
             text += "; no speed-up is certain enough to rank by"
     else:
@@ -206,7 +212,9 @@ def _mended(kernel: str, rows: Sequence[Result]) -> str:
     defects = {
         row.known_defect
         for row in rows
-        if row.known_defect and row.verdict.status is Status.PASSED and not row.fallback
+        if row.known_defect
+        and row.verdict.status is Status.PASSED
+        and not (row.shows_defect or row.fallback)
     }
     if not defects:
         return ""

@@ -16,15 +16,15 @@ from rich.markup import escape
 from rich.table import Column
 from rich.text import Text
 
-from harness.records import Build, Case, Diagnostic, Kernel, Result, Status
-from harness.report.numbers import format_ratio, format_us
+from harness.records import ASTRAY, Build, Case, Diagnostic, Kernel, Result, Status
+from harness.report.numbers import MARK, format_ratio, format_us
 
 console = Console(highlight=False)
 
 QUIET_S = 30.0
 """The longest that a log stays without a line while something goes on."""
 
-_COLOURS = {Status.PASSED: "green", Status.NON_FINITE: "yellow", Status.SKIPPED: "dim"}
+_COLOURS = {Status.PASSED: "green", ASTRAY: "yellow", Status.SKIPPED: "dim"}
 
 
 def say(console: Console, *parts: str | Path, lead: str = "") -> None:
@@ -172,6 +172,7 @@ class Progress:
         self._task = self._bars.add_task("starting", total=total)
         self._skipped: set[tuple[str, str]] = set()
         self._ungradable: set[str] = set()
+        self._stressed: set[str] = set()
 
     def __enter__(self) -> Progress:
         self._shown.enter_context(self._bars)
@@ -220,7 +221,7 @@ class Progress:
         self._say(f"[yellow]note:[/] {escape(text)}")
 
     def row(self, result: Result) -> None:
-        """Count a row and show it; a kernel skipped for the same reason again is not repeated."""
+        """Count a row and show it. A reason to skip is said once, as is a kernel's stress."""
         self.rows.append(result)
         self._bars.advance(self._task)
         verdict = result.verdict
@@ -229,7 +230,7 @@ class Progress:
                 self._skipped.add((result.kernel, verdict.reason))
                 self._say(f"[dim]SKIPPED {escape(result.kernel)}: {escape(verdict.reason)}[/]")
             return
-        colour = "yellow" if result.fallback else _COLOURS.get(verdict.status, "red")
+        colour = "yellow" if result.fallback else _COLOURS.get(verdict.fate, "red")
         name = escape(f"{result.kernel:<{self._name_width}}")
         parts = [f"[{colour}]{verdict.status:<13}[/] {name}", self._short(result.case)]
         if result.timing:
@@ -239,18 +240,24 @@ class Progress:
             parts.append("[yellow]fallback[/]")
         if result.uncertain:
             parts.append(f"[yellow]uncertain: {', '.join(result.uncertain)}[/]")
-        if verdict.status is result.known_defect:
+        if verdict.fate == ASTRAY:
+            parts.append(f"[yellow]{ASTRAY}[/]")
+        if result.marked:
+            parts.append(f"[yellow]{MARK} under stress[/]")
+        if result.shows_defect:
             parts.append("[dim](as the file says)[/]")
         self._say(*parts)
+        if result.marked and not result.shows_defect and result.kernel not in self._stressed:
+            self._stressed.add(result.kernel)
+            self._say(f"[dim]{MARK} {escape(verdict.stress)}[/]", lead="    ")
         if result.fallback and not (result.build and result.build.fallback):
             self._say(escape(result.fallback), lead="    ")
         if verdict.status is Status.UNGRADABLE:  # nothing of the kernel: the same for all of them
             if verdict.reason in self._ungradable:
                 return
             self._ungradable.add(verdict.reason)
-        if verdict.status not in (Status.PASSED, result.known_defect) and not (
-            result.build and result.build.status  # then `built` has said why
-        ):
+        as_promised = verdict.status is Status.PASSED or result.shows_defect
+        if not as_promised and not (result.build and result.build.status):  # `built` has said why
             self._say(escape(verdict.reason), lead="    ")
 
     def _short(self, case: Case) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.children import Child, ChildFailed
-from harness.records import BASELINES, Case, Comparison, Status, Verdict
+from harness.records import BASELINES, CONTRACT, Case, Comparison, Draw, Status, Verdict
 from harness.run.plan import Plan, Report
 
 COMPILE_TIMEOUT_S = 600.0
@@ -45,7 +45,7 @@ class BaselineFailed(Exception):
 class Prepared:
     """A case that the judge has ready."""
 
-    trials: int
+    trials: list[Draw]
     timed: list[int]
     """The trials that give the inputs of timed calls."""
     rough_us: dict[str, float]
@@ -66,20 +66,26 @@ class JudgeClient:
         self._ready: Prepared | CaseFailed | None = None
         self._dropped: set[str] = set()
         """Baselines that do not work on the case at hand."""
+        self._contract_only = False
+        """Did the case at hand fail with all its trials?"""
 
     def prepare(self, case: Case, index: int) -> Prepared:
         """Have the judge get the case and its baselines ready, once for all kernels.
 
-        One that dies over it, or had died since it was last asked, is replaced once. Raises
-        CaseFailed for what the reference cannot do, and ChildFailed if the server died.
+        One that dies over it, or had died since it was last asked, is replaced once. Where there is
+        stress, that may be the cause, of a hang and a want of room as well: the second try keeps to
+        the contract. Raises CaseFailed for what the reference cannot do, and ChildFailed if the
+        server died.
         """
         if self._ready is None:
             try:
                 try:
                     self._ready = self._prepare_now(case, index)
                 except ChildFailed as failed:
-                    if failed.alive or failed.status is Status.TIMED_OUT:
+                    stress = not self._plan.problem.families and not self._contract_only
+                    if not stress and (failed.alive or failed.status is Status.TIMED_OUT):
                         raise
+                    self._contract_only |= stress and not failed.server_died
                     self._ready = self._prepare_now(case, index)
             except ChildFailed as failed:
                 if failed.server_died:
@@ -101,7 +107,7 @@ class JudgeClient:
             dtype=case.dtype,
             # Cases draw from seeds far apart; the judge adds a small number per trial.
             seed=plan.seed + 1000 * index,
-            families=plan.problem.families,
+            families=CONTRACT if self._contract_only else plan.problem.families,
             step_s=plan.timeout_s,
         )
         rough_us: dict[str, float] = {}
@@ -125,7 +131,8 @@ class JudgeClient:
                 self._drop(name, case, failed)
                 if self.child is None:  # it died of this one: again without
                     return self._prepare_now(case, index)
-        return Prepared(answer["trials"], answer["timed"], rough_us)
+        trials = [Draw(**draw) for draw in answer["trials"]]
+        return Prepared(trials, answer["timed"], rough_us)
 
     def _drop(self, baseline: str, case: Case, failed: ChildFailed) -> None:
         self._dropped.add(baseline)
@@ -164,6 +171,7 @@ class JudgeClient:
     def end_case(self) -> None:
         """Give the memory of a case back."""
         self._ready = None
+        self._contract_only = False
         self._dropped.clear()
         if self.child is not None:
             # One that fails at this is replaced when it is next asked.

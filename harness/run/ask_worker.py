@@ -28,6 +28,8 @@ class WorkerClient:
         overrides: values for globals of the kernel's file that restate the problem's axes.
         """
         self.overrides = overrides
+        self.constructed = False
+        """Has it a ModelNew for the case that the judge has ready?"""
         self._timeout_s = plan.timeout_s
         self.child = Child(
             "harness.worker",
@@ -47,6 +49,7 @@ class WorkerClient:
     def construct(self) -> None:
         """Make ModelNew for the case that the judge has ready."""
         self.child.ask("construct")
+        self.constructed = True
 
     def call(self, trial: int) -> str:
         """Have the kernel's output on a trial put into the exchange; what the file goes on
@@ -76,6 +79,7 @@ class WorkerClient:
 
     def release(self) -> None:
         """Give the memory of the case back, since another kernel may need it."""
+        self.constructed = False
         self.child.ask("release")
 
 

@@ -56,6 +56,8 @@ class Plan:
     timeout_s: float = 60.0
     """For one request to a worker."""
     judge_only: bool = False
+    strict: bool = False
+    """Is what goes wrong beyond the problem's contract a failure?"""
     rebuild: bool = False
     """Build even what the store has, remembered failures included."""
 

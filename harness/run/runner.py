@@ -7,7 +7,7 @@ becomes a row, and the row is on disk before the next one starts.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -17,10 +17,10 @@ from harness.catalog.facts import restated_axes, unsupported
 from harness.children import ChildFailed, uninterrupted
 from harness.records import (
     KERNEL,
-    TIMED,
     Build,
     Case,
     Comparison,
+    Draw,
     Kernel,
     Result,
     Status,
@@ -72,6 +72,14 @@ class Outcome:
     """By subject; empty if it was not timed."""
     fallback: str = ""
     """What its file went on without, as its worker says."""
+
+
+def _broken_off(judged: Outcome | None, verdict: Verdict) -> Outcome:
+    """What to say of a kernel that failed, of which this much was known before."""
+    if judged is None:
+        return Outcome(verdict)
+    known = ruling.broken_off(judged.verdict, verdict.status, verdict.reason)
+    return replace(judged, verdict=known)
 
 
 class Runner:
@@ -142,42 +150,74 @@ class Runner:
 
     def _judge_and_time(self, kernel: Kernel, case: Case, index: int) -> Outcome:
         """Raises JudgeDied, and ChildFailed if the server of all processes died."""
+        judged: Outcome | None = None
         try:
             ready = self.judge.prepare(case, index)
-            outcome = self._judge(kernel, case, ready.trials)
-            if outcome.verdict.status not in TIMED or self._plan.judge_only:
-                return outcome
-            worker = self._worker(kernel, case)
-            timings = measure(self.judge, worker, case, ready, self._plan.effort)
-            at = worker.finish(ready.timed)
-            wrong = ruling.when_timed(self.judge.compare(at, kernel.name))
-            return replace(outcome, verdict=wrong) if wrong else replace(outcome, timings=timings)
+            outcome = judged = self._judge(kernel, case, ready.trials)
+            if judged.verdict.timed and not self._plan.judge_only:
+                outcome = self._time(judged, kernel, case, index)
         except BaselineFailed:
             self._release_worker(kernel.name)  # the judge may have to prepare the case again
             return self._judge_and_time(kernel, case, index)
         except CaseFailed as failed:
-            return Outcome(failed.verdict)
+            outcome = _broken_off(judged, failed.verdict)
         except ChildFailed as failed:
             if failed.server_died:
                 raise
             if not failed.alive:
                 self._drop_worker(kernel.name)
-            if failed.status is Status.TIMED_OUT:
-                self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
-            return Outcome(Verdict(failed.status, failed.reason))
+            outcome = _broken_off(judged, Verdict(failed.status, failed.reason))
+        if outcome.verdict.status is Status.TIMED_OUT:
+            self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
+        return outcome
 
-    def _judge(self, kernel: Kernel, case: Case, trials: int) -> Outcome:
-        """Run the kernel on the trials, as far as the first that it gets wrong."""
-        worker = self._worker(kernel, case)
-        worker.construct()
-        comparisons: list[Comparison] = []
+    def _judge(self, kernel: Kernel, case: Case, trials: Sequence[Draw]) -> Outcome:
+        """Run the kernel on the contract's trials, as far as the first that it gets wrong, then on
+        those of stress, as long as its process lives. What the judge cannot tell of stress is
+        left out."""
+        self._constructed(kernel, case)
+        tried: list[tuple[Draw, Comparison]] = []
         fallback = ""
-        for trial in range(trials):
-            fallback = worker.call(trial)
-            comparisons.append(self.judge.compare(trial, kernel.name))
-            if comparisons[-1].status:
+        for at, draw in enumerate(trials):
+            alive = True
+            try:
+                fallback = self._constructed(kernel, case).call(at)
+                comparison = self.judge.compare(at, kernel.name)
+            except ChildFailed as failed:
+                if failed.server_died:
+                    raise
+                comparison, alive = Comparison(failed.status, failed.reason), failed.alive
+                if draw.stress or not alive:  # what is to come finds the kernel as new
+                    self._drop_worker(kernel.name)
+            except CaseFailed as failed:
+                if draw.stress:
+                    continue
+                comparison = Comparison(failed.verdict.status, failed.verdict.reason)
+            except JudgeDied:
+                if draw.stress:
+                    break
+                raise
+            tried.append((draw, comparison))
+            if ruling.ends(draw, comparison) or not alive:
                 break
-        return Outcome(ruling.verdict(comparisons), fallback=fallback)
+        return Outcome(ruling.verdict(tried, self._plan.strict), fallback=fallback)
+
+    def _time(self, judged: Outcome, kernel: Kernel, case: Case, index: int) -> Outcome:
+        """Time a kernel that was judged, and judge one more call of it."""
+        ready = self.judge.prepare(case, index)  # once more if the judge was lost over stress
+        worker = self._constructed(kernel, case)
+        timings = measure(self.judge, worker, case, ready, self._plan.effort)
+        at = worker.finish(ready.timed)
+        comparison = self.judge.compare(at, kernel.name)
+        wrong = ruling.when_timed(judged.verdict, ready.trials[at], comparison)
+        return replace(judged, verdict=wrong) if wrong else replace(judged, timings=timings)
+
+    def _constructed(self, kernel: Kernel, case: Case) -> WorkerClient:
+        """The kernel's worker with its ModelNew made for the case."""
+        worker = self._worker(kernel, case)
+        if not worker.constructed:
+            worker.construct()
+        return worker
 
     def _worker(self, kernel: Kernel, case: Case) -> WorkerClient:
         """The kernel's worker, started if it has none, or one that its file's globals are not

@@ -136,7 +136,7 @@ def _compare_float(place: str, output: Tensor, eager: Tensor, truth: Tensor) -> 
     if misplaced.any():
         first = int(misplaced.nonzero()[0])
         return Comparison(
-            Status.NON_FINITE,
+            Status.WRONG_VALUES,
             f"{int(misplaced.sum()):,} of {misplaced.numel():,} elements of {place} are NaN or "
             f"infinite on one side only; first at {_index(first, eager)}: "
             f"kernel {kernel64[first].item():.6g}, eager {eager64[first].item():.6g}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from harness.catalog.load import load_module
-from harness.device import forward
-from harness.records import FAMILIES
+from harness.device import forward, release
+from harness.records import FAMILIES, Draw, Family
+from harness.verdict import ruling
 from harness.verdict.inputs import draw
 
 
 @dataclass(frozen=True)
-class Trial:
+class Trial(Draw):
     """One set of inputs with what the reference makes of it."""
 
-    name: str
-    finite: bool
     seed: int
     """The random state is reset to this right before every forward."""
     inputs: list[Any]
@@ -47,7 +47,9 @@ class Oracle:
         families: Sequence[str] | None,
         on_step: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """on_step: told before each step that a hanging reference could hang in."""
+        """families: those that the problem's file states, if it does.
+        on_step: told before each step that a hanging reference could hang in.
+        """
         self._on_step = on_step
         self._seed = seed
         self._device = device
@@ -59,23 +61,34 @@ class Oracle:
         self.init_inputs = _listed("get_init_inputs", self._module.get_init_inputs())
         torch.manual_seed(seed)
         self.model: nn.Module = self._module.Model(*self.init_inputs).to(device, dtype)
-        self.trials = self._make_trials(families or list(FAMILIES))
+        self.trials = self._make_trials(families)
 
-    def _make_trials(self, families: Sequence[str]) -> list[Trial]:
+    def _make_trials(self, families: Sequence[str] | None) -> list[Trial]:
+        """All that is legal; of stress, what the reference can run."""
         truth_model = copy.deepcopy(self.model).double()
-        legal = [family for name, family in FAMILIES.items() if name in families]
-        draws = [(family, *named) for family in legal for named in family.draws.items()]
+        legal = [name for name in FAMILIES if not families or name in families]
+        draws = [(family, name) for family in legal for name in FAMILIES[family].draws]
         trials = []
-        for index, (family, name, planted) in enumerate(draws):
-            seed = self._seed + 1 + index
-            self._on_step(f"{name} inputs")
-            inputs = draw(self._own_inputs(seed), family, planted, seed)
-            # On copies: a reference that works in place must not spoil the inputs.
-            eager = forward(self.model, [to_floating(x, self._dtype) for x in inputs], seed)
-            self._on_step(f"truth of {name} inputs")
-            truth = forward(truth_model, [to_floating(x, torch.float64) for x in inputs], seed)
-            trials.append(Trial(name, family.finite, seed, inputs, eager, truth))
+        for seed, (family, name) in enumerate(draws, start=self._seed + 1):
+            stress = ruling.is_stress(family, families)
+            known = Draw(name, FAMILIES[family].finite, stress)
+            try:
+                trials.append(self._trial(known, FAMILIES[family], seed, truth_model))
+            except Exception:
+                if not stress:
+                    raise
+                traceback.print_exc()
+                release(self._device)
         return trials
+
+    def _trial(self, known: Draw, family: Family, seed: int, truth_model: nn.Module) -> Trial:
+        self._on_step(f"{known.name} inputs")
+        inputs = draw(self._own_inputs(seed), family, family.draws[known.name], seed)
+        # On copies: a reference that works in place must not spoil the inputs.
+        eager = forward(self.model, [to_floating(x, self._dtype) for x in inputs], seed)
+        self._on_step(f"truth of {known.name} inputs")
+        truth = forward(truth_model, [to_floating(x, torch.float64) for x in inputs], seed)
+        return Trial(known.name, known.finite, known.stress, seed, inputs, eager, truth)
 
     def _own_inputs(self, seed: int) -> list[Any]:
         torch.manual_seed(seed)

@@ -1,42 +1,82 @@
-"""From comparisons to a verdict. Records in, records out: no torch."""
+"""From comparisons to a verdict: what is contract, what is stress. Records in, records out.
+
+On the contract the first wrong trial decides. What lies beyond it is tried to the end and told,
+and is no failure unless the run is strict.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.records import Comparison, Status, Verdict
+from harness.records import CONTRACT, Comparison, Draw, NonFinite, Status, Verdict
+
+Tried = Sequence[tuple[Draw, Comparison]]
+"""Trials in the order tried, each with what came of it: the contract's, finite inputs first, then
+stress."""
 
 
-def of_trial(comparison: Comparison, trial: str, finite: bool) -> Comparison:
-    """A comparison with its trial named; lost NaN or infinity on finite inputs is a wrong value."""
-    if comparison.status is None:
-        return comparison
-    lost = comparison.status is Status.NON_FINITE and finite
-    status = Status.WRONG_VALUES if lost else comparison.status
-    return replace(comparison, status=status, reason=f"{trial} inputs: {comparison.reason}")
+def is_stress(family: str, stated: Sequence[str] | None) -> bool:
+    """Does a family lie beyond the contract of a problem whose file states these families?"""
+    return not stated and family not in CONTRACT
 
 
-def verdict(comparisons: Sequence[Comparison]) -> Verdict:
-    """The first wrong trial decides; without one, the error is the largest of all.
+def ends(draw: Draw, comparison: Comparison) -> bool:
+    """Is the kernel tried no further after this trial?"""
+    return comparison.status is not None and not draw.stress
 
-    comparisons: one per trial, finite inputs first, so that NON_FINITE is what a kernel gets that
-    is wrong on non-finite inputs alone. It carries the error it had on finite ones.
+
+def verdict(tried: Tried, strict: bool = False) -> Verdict:
+    """The first wrong trial of the contract decides; strictly, one of stress does as well.
+
+    The error is the largest that a right trial had: for a kernel that is wrong on non-finite
+    inputs alone, the one it had on finite ones.
     """
-    right = [c for c in comparisons if c.status is None]
+    right = [comparison for _, comparison in tried if comparison.status is None]
     worst = max(right, key=lambda c: c.error_rel or 0.0) if right else None
-    wrong = next((c for c in comparisons if c.status), None)
-    if wrong is None:
+    wrong = [(draw, comparison) for draw, comparison in tried if comparison.status]
+    deciding = next((pair for pair in wrong if strict or not pair[0].stress), None)
+    if deciding is None:
         assert worst is not None
-        return Verdict(Status.PASSED, "", worst.error_rel, worst.eager_error_rel)
-    assert wrong.status is not None
-    of = worst or wrong
-    return Verdict(wrong.status, wrong.reason, of.error_rel, of.eager_error_rel)
+        status, reason, of = Status.PASSED, "", worst
+    else:
+        draw, comparison = deciding
+        assert comparison.status is not None
+        status, reason, of = comparison.status, _sentence(draw, comparison), worst or comparison
+    return Verdict(
+        status,
+        reason,
+        of.error_rel,
+        of.eager_error_rel,
+        non_finite=_non_finite(tried),
+        stress="; ".join(_sentence(*pair) for pair in wrong if pair[0].stress),
+        finite_right=not any(draw.finite for draw, _ in wrong),
+    )
 
 
-def when_timed(comparison: Comparison) -> Verdict | None:
-    """The verdict on a kernel that passed and was then timed; None if it is still right."""
+def _sentence(draw: Draw, comparison: Comparison) -> str:
+    return f"{draw.name} inputs: {comparison.reason}"
+
+
+def _non_finite(tried: Tried) -> NonFinite:
+    statuses = [comparison.status for draw, comparison in tried if not draw.finite]
+    if not statuses:
+        return NonFinite.UNTESTED
+    return NonFinite.DIFFERS if any(statuses) else NonFinite.SAME
+
+
+def broken_off(judged: Verdict, status: Status, reason: str) -> Verdict:
+    """The verdict on a kernel that was judged and then failed."""
+    return replace(judged, status=status, reason=reason, finite_right=False)
+
+
+def when_timed(judged: Verdict, draw: Draw, comparison: Comparison) -> Verdict | None:
+    """The verdict on a kernel that was judged and then timed; None if it is still right."""
     if comparison.status is None:
         return None
-    reason = f"right when judged, wrong after being timed: {comparison.reason}"
-    return Verdict(comparison.status, reason, comparison.error_rel, comparison.eager_error_rel)
+    reason = f"right when judged, wrong after being timed: {_sentence(draw, comparison)}"
+    return replace(
+        broken_off(judged, comparison.status, reason),
+        error_rel=comparison.error_rel,
+        eager_error_rel=comparison.eager_error_rel,
+    )

@@ -1,4 +1,4 @@
-"""NON_FINITE: NaN becomes zero, and the file says so."""
+"""WRONG_VALUES: NaN becomes zero, and the file says so."""
 
 import torch
 import torch.nn as nn

@@ -1,4 +1,4 @@
-"""NON_FINITE: NaN becomes zero; every finite input is right."""
+"""WRONG_VALUES: NaN becomes zero; every finite input is right."""
 
 import torch
 import torch.nn as nn

@@ -15,7 +15,7 @@ from harness.catalog.facts import (
     unsupported,
     why_no_axis,
 )
-from harness.records import Case, HarnessError, Kernel, Problem, Status
+from harness.records import NON_FINITE, Case, HarnessError, Kernel, Problem
 
 PROBLEM = """
 import torch
@@ -151,7 +151,7 @@ def test_the_facts_of_a_kernel(write: Write) -> None:
     )
     path = write(facts + KERNEL)
     assert read_kernel(path) == Kernel(
-        "written", path, ("cuda",), ("float16",), (9, 0), "rows % 4 == 0", Status.NON_FINITE
+        "written", path, ("cuda",), ("float16",), (9, 0), "rows % 4 == 0", NON_FINITE
     )
 
 
@@ -174,6 +174,7 @@ def test_devices_are_guessed_from_what_is_compiled(
     "fact, says",
     [
         ('KNOWN_DEFECT = "NON_FINITTE"', "Did you mean 'NON_FINITE'?"),
+        ('KNOWN_DEFECT = "WRONG_VALEUS"', "Did you mean 'WRONG_VALUES'?"),
         ("DTYPES = tuple(all_of_them)", "DTYPES must be written as a literal"),
         ('REQUIRES = "rows %"', "is no expression"),
         ("REQUIRES = \"__import__('os')\"", "may only compare axes"),

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import TINY, Run, bad_kernel, call_tiny
+from command_line import TINY, Run, bad_kernel, call_tiny, public
 
 PROMISED_COLUMNS = {
     "problem", "kernel", "device", "dtype", "batch_size", "in_features", "out_features",
-    "status", "reason", "build_s", "error_rel", "eager_error_rel",
+    "status", "reason", "non_finite", "stress", "build_s", "error_rel", "eager_error_rel",
     "latency_us", "latency_ci_low_us", "latency_ci_high_us", "samples",
     "eager_us", "compile_us", "speedup_vs_eager", "speedup_vs_compile",
 }  # fmt: skip
@@ -42,7 +42,7 @@ def test_exit_code_0_when_every_kernel_does_what_its_file_promises(passed: Run) 
     assert passed.code == 0
     assert passed.rows.groupby("kernel")["status"].unique().explode().to_dict() == {
         "control_exact": "PASSED",
-        "known_defect": "NON_FINITE",
+        "known_defect": "WRONG_VALUES",
         "other_size": "SKIPPED",
     }
 
@@ -108,6 +108,52 @@ def test_check_judges_without_timing(
     assert run.code == code
     assert run.rows["kernel"].to_list() == kernels
     assert run.rows[["latency_us", "eager_us"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    "kernels, options, code",
+    [
+        (["nan_lost", "huge_lost"], (), 0),
+        (["nan_lost"], ("--strict",), 1),
+        (["huge_lost"], ("--strict",), 1),
+        (["known_defect"], (), 0),
+        (["known_defect"], ("--strict",), 0),
+        (["control_exact"], ("--strict",), 0),
+    ],
+)
+def test_stress_is_a_failure_only_if_it_is_asked_for(
+    kernels: list[str],
+    options: tuple[str, ...],
+    code: int,
+    tmp_path: Path,
+    run_bench: Callable[..., Run],
+) -> None:
+    options = ("--problem", public(tmp_path), *options)
+    assert run_bench(*kernels, options=options, command="check").code == code
+
+
+REFUSING = """
+        if {condition}:
+            {does}
+        return"""
+
+
+@pytest.mark.parametrize("does", ["raise ValueError", "import os; os.abort()"])
+@pytest.mark.parametrize("condition", ["x[x.isfinite()].abs().max() > 50", "x.isnan().any()"])
+def test_stress_that_the_reference_cannot_run_is_nobodys_failure(
+    condition: str, does: str, tmp_path: Path, run_bench: Callable[..., Run]
+) -> None:
+    problem = public(tmp_path)
+    refusing = REFUSING.format(condition=condition, does=does)
+    problem.write_text(problem.read_text().replace("\n        return", refusing, 1))
+    run = run_bench("nan_lost", options=("--problem", problem), command="check")
+    assert (run.code, run.statuses) == (0, ["PASSED"])
+    (row,) = run.rows.fillna({"stress": ""}).itertuples()
+    if "abort" in does:  # with the judge, all of it is lost
+        assert (row.non_finite, row.stress) == ("untested", "")
+    else:
+        assert row.non_finite == "differs"
+        assert row.stress.startswith("infinite inputs: " if "nan" in condition else "NaN inputs: ")
 
 
 def test_a_kernel_that_cures_its_known_defect_says_so_by_exit_code_1(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from drawn import cut_off, texts
+from drawn import ASTRAY, MARKED, cut_off, texts
 from matplotlib.colors import to_hex
 
 from harness.records import Status
@@ -17,7 +17,7 @@ def names(figure) -> list[str]:
 def test_the_fastest_comes_first_and_cases_are_counted(load):
     def outcome(kernel, axes, dtype):
         if kernel == "unsafe":
-            return Status.NON_FINITE
+            return ASTRAY
         return Status.SKIPPED if axes["batch_size"] == 1 else Status.PASSED
 
     figure = bars.summary(load(kernels=("unsafe", "fused"), outcome=outcome))
@@ -27,7 +27,7 @@ def test_the_fastest_comes_first_and_cases_are_counted(load):
         "8 of 10 cases",
         "1.25×",
         "10 of 10 cases",
-        "not ranked: 10 NON_FINITE",
+        "not ranked: 10 NaN astray",
     } <= set(texts(figure))
 
 
@@ -45,6 +45,18 @@ def test_a_kernel_that_is_right_comes_before_a_faster_one_that_is_not(load):
     )
     assert names(figure) == ["fused", "compile", "hasty"]
     assert "passed every case they ran first" in " ".join(texts(figure)).replace("\n", " ")
+
+
+def test_what_fails_under_stress_is_ranked_and_marked(load):
+    figure = bars.summary(
+        load(
+            kernels=("hasty", "fused"),
+            outcome=lambda kernel, *_: MARKED if kernel == "hasty" else Status.PASSED,
+            us=lambda name, *_: {"eager": 100.0, "compile": 80.0, "hasty": 5.0}.get(name, 50.0),
+        )
+    )
+    assert names(figure) == ["hasty †", "fused", "compile"]
+    assert "† right on the problem's contract" in " ".join(texts(figure)).replace("\n", " ")
 
 
 def test_uncertainty_makes_no_kernel_wrong(load):
@@ -125,7 +137,7 @@ def test_a_kernel_without_a_baseline_beside_it_is_listed(load):
 
 
 def test_nothing_ranked_is_no_picture(load):
-    assert bars.summary(load(baselines=("eager",), outcome=lambda *_: Status.NON_FINITE)) is None
+    assert bars.summary(load(baselines=("eager",), outcome=lambda *_: ASTRAY)) is None
 
 
 @pytest.mark.parametrize("fastest", [1.0, 5000.0])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from drawn import cut_off, texts
+from drawn import ASTRAY, MARKED, PASSED, cut_off, texts
 from matplotlib.colors import to_hex
 
 from harness.records import Status
 from harness.report import bars, curves
+from harness.report.numbers import FOOTNOTE
 
 
 def drawn(figure, hollow: bool | None = None) -> set[tuple[str, float]]:
@@ -80,11 +81,11 @@ def test_subjects_keep_their_colours_from_picture_to_picture(load):
 
 def test_relative_shows_ranked_and_unranked_kernels_and_compile_but_not_eager(load):
     def outcome(kernel, axes, dtype):
-        return {"unsafe": Status.NON_FINITE, "broken": Status.CRASHED}.get(kernel, Status.PASSED)
+        return {"unsafe": ASTRAY, "broken": Status.CRASHED}.get(kernel, Status.PASSED)
 
     figure = curves.relative(load(kernels=("fused", "unsafe", "broken"), outcome=outcome))
     colour = colours(figure)
-    assert list(colour) == ["compile", "fused", "unsafe", "NON_FINITE, not ranked"]
+    assert list(colour) == ["compile", "fused", "unsafe", "NaN astray, not ranked"]
     # Eager takes 100 us, compile 80, kernels 50.
     assert drawn(figure) == {
         (colour["compile"], 1.25), (colour["fused"], 2.0), (colour["unsafe"], 2.0),
@@ -111,8 +112,21 @@ def test_uncertain_and_fallback_points_are_hollow_and_explained(load):
     assert (colour["fused"], 2.0) in drawn(ratios, hollow=False)
 
 
+def test_what_fails_under_stress_is_ranked_and_marked(load):
+    run = load(
+        kernels=("fused", "sound"),
+        outcome=lambda kernel, axes, _: (
+            MARKED if kernel == "fused" and axes["batch_size"] == 1 else PASSED
+        ),
+    )
+    figure = curves.relative(run)
+    assert list(colours(figure)) == ["compile", "fused †", "sound"]
+    assert drawn(figure, hollow=True) == set()
+    assert FOOTNOTE in " ".join(texts(figure)).replace("\n", " ")
+
+
 def test_nothing_hollow_nothing_said_of_it(load):
-    assert not any("not ranked" in text for text in texts(curves.latency(load())))
+    assert not any("not ranked" in text or "†" in text for text in texts(curves.latency(load())))
 
 
 def test_curves_that_coincide_are_seen_inside_each_other(load):
@@ -175,10 +189,12 @@ def test_without_eager_there_is_latency_alone(load):
          "kernels": [f"kernel_{i}" for i in range(8)],
          "baselines": ("eager", "compile", "compile-max-autotune-no-cudagraphs")},
         {"us": lambda name, axes, _: len(name) * 10.0 ** (axes["batch_size"] % 13 - 4)},
-        {"outcome": lambda *_: Status.NON_FINITE},
+        {"outcome": lambda *_: ASTRAY},
+        {"outcome": lambda *_: MARKED},
         {"kernels": ("$x$", "_private", "[bold]", "a_{b}^c"), "problem": "$\\frac{1}{2$"},
     ],
-    ids=["plain", "long names", "many panels", "three axes", "wide", "non-finite", "odd names"],
+    ids=["plain", "long names", "many panels", "three axes", "wide", "non-finite", "marked",
+         "odd names"],
 )  # fmt: skip
 @pytest.mark.parametrize("draw", [curves.latency, curves.relative])
 def test_no_text_leaves_the_page(load, draw, run):

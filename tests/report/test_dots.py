@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from drawn import cut_off, texts
+from drawn import MARKED, cut_off, texts
 from matplotlib.colors import to_hex
 
 from harness.records import Status
 from harness.report import dots
 
 ONE = {"batch_size": [64]}
+
+
+@pytest.mark.parametrize("draw", [dots.latency, dots.relative])
+def test_what_fails_under_stress_is_marked(load, draw):
+    figure = draw(load(sizes=ONE, outcome=lambda *_: MARKED))
+    assert "fused †" in [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert "† right on the problem's contract" in " ".join(texts(figure)).replace("\n", " ")
+    assert cut_off(figure) == []
 
 
 def test_subjects_stand_below_each_other_with_their_times(load):

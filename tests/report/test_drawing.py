@@ -78,7 +78,7 @@ def test_one_long_entry_does_not_cost_a_legend_its_columns():
 @pytest.mark.parametrize(
     "reasons, text",
     [
-        (["NON_FINITE"], "NON_FINITE, not ranked"),
+        (["NaN astray"], "NaN astray, not ranked"),
         (["a", "b"], "a or b, not ranked"),
         (["a", "b", "c"], "a, b or c, not ranked"),
     ],

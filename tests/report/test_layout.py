@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from drawn import make_run
+from drawn import ASTRAY, MARKED, make_run
 
 from harness import results
 from harness.records import HarnessError, Status
@@ -121,11 +123,11 @@ def test_a_baseline_stands_once_for_a_case_whoever_was_timed_beside_it(load):
     assert 1.25 * 0.98 < low < 1.25 < high < 1.25 * 1.02
 
 
-@pytest.mark.parametrize("why", ["NON_FINITE", "fallback", "uncertain"])
+@pytest.mark.parametrize("why", ["NaN astray", "fallback", "uncertain"])
 def test_what_is_not_ranked_keeps_its_ratio_and_says_why(load, why):
     run = load(
         sizes={"rows": [1]},
-        outcome=lambda *_: Status.NON_FINITE if why == "NON_FINITE" else Status.PASSED,
+        outcome=lambda *_: ASTRAY if why == "NaN astray" else Status.PASSED,
         shaky=lambda *_: why == "uncertain",
         fallback=lambda _: "nvcc failed" if why == "fallback" else "",
     )
@@ -136,6 +138,20 @@ def test_what_is_not_ranked_keeps_its_ratio_and_says_why(load, why):
     (point,) = layout.times(run.frame, subject(run, "fused"))
     assert (point.value, point.ranked) == (50.0, False)
     assert layout.ranked_speedups([point]) == []
+
+
+def test_what_fails_under_stress_keeps_its_rank_and_has_a_mark(load):
+    run = load(sizes={"rows": [1]}, outcome=lambda *_: MARKED)
+    assert run.reasons == [] and len(run.footnotes) == 1
+    assert subject(run, "fused").mark == " †" and subject(run, "eager").mark == ""
+    (point,) = layout.speedups(run.frame, subject(run, "fused"))
+    assert (point.value, point.ranked) == (2.0, True)
+
+
+def test_strictly_what_fails_under_stress_is_no_footnote(load):
+    strict = replace(ASTRAY, stress="NaN inputs: lost")
+    run = load(sizes={"rows": [1]}, outcome=lambda *_: strict)
+    assert (run.reasons, run.footnotes) == (["NaN astray"], [])
 
 
 def test_uncertain_eager_costs_the_kernel_its_rank_but_not_its_time(load):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from drawn import cut_off, texts
+from drawn import ASTRAY, MARKED, cut_off, texts
 from matplotlib.colors import to_hex
 
 from harness.records import Status
@@ -38,12 +38,12 @@ def test_titles_name_problem_kernel_dtype_and_machine(draw):
 
 
 def test_cells_show_the_speedup_or_why_there_is_none(draw):
-    fates = {1: Status.WRONG_VALUES, 16: Status.NON_FINITE}
+    fates = {1: Status.WRONG_VALUES, 16: ASTRAY}
     figure = draw(outcome=lambda _, axes, __: fates.get(axes["batch_size"], Status.PASSED))
     shown = texts(figure)
     assert shown.count("WRONG\nVALUES") == 2
-    assert shown.count("NON\nFINITE") == 2
-    assert shown.count("2.00×") == 6 + 2  # the unranked ratio of NON_FINITE is written as well
+    assert shown.count("NaN astray") == 2
+    assert shown.count("2.00×") == 6 + 2  # the unranked ratio is written as well
     assert sum(bool(patch.get_hatch()) for patch in figure.axes[0].patches) == 2
 
 
@@ -58,6 +58,17 @@ def test_cells_that_are_not_ranked_are_grey_and_say_why(draw, why):
     assert texts(figure).count(why) == (1 if why == "uncertain" else 2)
     assert "#f3f3f3" in faces
     assert len(faces) == (2 if why == "uncertain" else 1)
+
+
+def test_a_kernel_that_fails_under_stress_is_marked(load):
+    run = load(
+        kernels=("fused", "sound"),
+        outcome=lambda kernel, *_: MARKED if kernel == "fused" else Status.PASSED,
+    )
+    fused, sound = (" ".join(texts(maps.speedup_maps(run, kernel))) for kernel in run.kernels)
+    assert "matmul · fused †" in fused and "† right on the problem's contract" in fused
+    assert "†" not in sound
+    assert fused.count("2.00×") == 10  # ranked all the same
 
 
 def test_three_axes_share_the_columns(draw):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import matplotlib
 import pytest
+from command_line import ROOT
 from disk import room
 from drawn import SIZES, make_run, texts
 from matplotlib.figure import Figure
@@ -45,6 +47,21 @@ def test_the_same_run_gives_the_same_files(tmp_path):
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     pictures.plot_all(tmp_path, no_warning)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+PUBLISHED = [path.parent for path in (ROOT / "results/published").glob("*/results.csv")]
+
+
+@pytest.mark.parametrize("published", PUBLISHED, ids=lambda folder: folder.name)
+def test_published_runs_are_drawn_whatever_version_they_are_of(published, tmp_path):
+    for name in ("results.csv", "environment.json"):
+        shutil.copy(published / name, tmp_path)
+    assert {path.name for path in pictures.plot_all(tmp_path, no_warning)} == {
+        path.name for path in published.glob("*.png")
+    }
+    run = layout.load(tmp_path)
+    assert set(run.frame["status"]) <= set(Status)
+    assert "NON_FINITE" not in run.reasons
 
 
 @pytest.mark.parametrize(

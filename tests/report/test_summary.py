@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.records import Case, Result, Speedup, Status, Timing, Verdict
+from harness.records import NON_FINITE, Case, NonFinite, Result, Speedup, Status, Timing, Verdict
 from harness.report.summary import print_summary
 
 CASES = [Case({"rows": rows}, "float32", "cpu") for rows in range(3)]
@@ -39,6 +39,23 @@ def passed(
         baselines={name: timing(t) for name, t in us_of.items()},
         speedups={name: Speedup(t / us, t / us, t / us) for name, t in us_of.items()},
     )
+
+
+def astray(kernel: str) -> Result:
+    """Right on finite inputs only, as its file says."""
+    lost = Verdict(
+        Status.WRONG_VALUES, "lost", 1e-7, non_finite=NonFinite.DIFFERS, finite_right=True
+    )
+    return Result("problem", kernel, CASES[0], 0, lost, known_defect=NON_FINITE, timing=timing(1.0))
+
+
+def marked(kernel: str, us: float) -> Result:
+    """Passed, with NaN astray under stress."""
+    right = passed(kernel, us)
+    lost = replace(
+        right.verdict, stress="NaN inputs: lost", non_finite=NonFinite.DIFFERS, finite_right=True
+    )
+    return replace(right, verdict=lost)
 
 
 def summary(*rows: Result, width: int = 120, terminal: bool = False) -> str:
@@ -130,21 +147,52 @@ def test_kernels_that_passed_every_case_they_ran_come_first() -> None:
 
 
 def test_a_defect_that_is_no_more_is_named() -> None:
-    mended = replace(passed("fast", 50.0), known_defect=Status.NON_FINITE)
+    mended = replace(passed("fast", 50.0), known_defect=NON_FINITE)
     says = "fast passed, though its file says NON_FINITE: take KNOWN_DEFECT out."
     assert f"fast is right: 2.00× eager; {says}" in summary(mended)
-    other = row("fast", Status.NON_FINITE, 1, known_defect=Status.NON_FINITE)
+    other = replace(astray("fast"), case_index=1)
     text = summary(mended, other)
     assert "fast passed 1 of 2 cases, though its file says NON_FINITE." in text
     assert "wrong or failed" not in text and "is right:" not in text
 
 
 def test_an_expected_defect_is_neither_winner_nor_failure() -> None:
-    defect = row("fast", Status.NON_FINITE, known_defect=Status.NON_FINITE, timing=timing(1.0))
-    text = summary(defect, passed("slow", 80.0))
+    text = summary(astray("fast"), passed("slow", 80.0))
     assert "slow is the fastest right kernel" in text
     assert "wrong or failed" not in text
-    assert "1 NON_FINITE, as the file says" in text
+    assert "1 NaN astray, as the file says" in text
+
+
+def test_without_the_files_word_it_is_a_failure() -> None:
+    text = summary(replace(astray("fast"), known_defect=None), passed("slow", 80.0))
+    assert "wrong or failed: fast." in text
+    assert "1 NaN astray" in text and "as the file says" not in text
+
+
+# stress
+
+
+def test_what_fails_under_stress_is_ranked_and_marked() -> None:
+    text = summary(marked("fast", 50.0), passed("slow", 80.0))
+    assert "fast † is the fastest right kernel: 2.00× eager." in text
+    assert "1/1" in line_of(text, "fast") and "1 †" in line_of(text, "fast")
+    assert "† right on the problem's contract, wrong under stress: `stress` in results.csv" in text
+    assert "†" not in line_of(text, "slow")
+
+
+def test_what_is_right_without_times_is_marked_too() -> None:
+    bare = replace(marked("fast", 50.0), timing=None, baselines={}, speedups={})
+    assert "Right on every case: fast †, slow." in summary(bare, row("slow"))
+
+
+def test_a_defect_that_only_stress_shows_is_as_the_file_says() -> None:
+    text = summary(replace(marked("fast", 50.0), known_defect=NON_FINITE))
+    assert "fast † is right: 2.00× eager." in text
+    assert "though its file says" not in text
+
+
+def test_without_stress_there_is_no_footnote() -> None:
+    assert "†" not in summary(passed("fast", 50.0), astray("slow"))
 
 
 # what is not ranked

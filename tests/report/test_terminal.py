@@ -14,10 +14,12 @@ import pytest
 from rich.console import Console
 
 from harness.records import (
+    NON_FINITE,
     Build,
     Case,
     Diagnostic,
     Kernel,
+    NonFinite,
     Resources,
     Result,
     Speedup,
@@ -98,16 +100,42 @@ def test_a_speedup_is_not_rounded_to_nothing(progress: Progress, console: Consol
     "status, known_defect, says",
     [
         (Status.WRONG_VALUES, None, "because of WRONG_VALUES"),
-        (Status.NON_FINITE, Status.NON_FINITE, "as the file says"),
-        (Status.WRONG_VALUES, Status.NON_FINITE, "because of WRONG_VALUES"),
+        (Status.WRONG_VALUES, Status.WRONG_VALUES, "as the file says"),
+        (Status.WRONG_VALUES, NON_FINITE, "because of WRONG_VALUES"),
     ],
 )
 def test_a_failure_says_why_unless_it_is_expected(
-    status: Status, known_defect: Status | None, says: str, progress: Progress, console: Console
+    status: Status, known_defect: str | None, says: str, progress: Progress, console: Console
 ) -> None:
     progress.row(row(status=status, known_defect=known_defect))
     assert says in said(console)
     assert ("because" in said(console)) == ("because" in says)
+
+
+@pytest.mark.parametrize("known_defect", [None, NON_FINITE])
+def test_what_is_right_on_finite_inputs_alone_is_named(
+    known_defect: str | None, progress: Progress, console: Console
+) -> None:
+    lost = Verdict(
+        Status.WRONG_VALUES, "NaN lost", 1e-7, non_finite=NonFinite.DIFFERS, finite_right=True
+    )
+    progress.row(replace(row(timing=timing(5.0), known_defect=known_defect), verdict=lost))
+    line, *reason = said(console).splitlines()
+    assert line.startswith("  WRONG_VALUES") and "5.0 µs  NaN astray" in line
+    assert ("as the file says" in line) == (not reason) == bool(known_defect)
+
+
+def test_what_fails_under_stress_is_marked_and_told_once(
+    progress: Progress, console: Console
+) -> None:
+    right = passed("fast", 50.0)
+    for case in (0, 1):
+        stress = replace(right.verdict, stress=f"huge inputs: [off] {case}")
+        progress.row(replace(right, verdict=stress, case=CASES[case]))
+    first, told, second = said(console).splitlines()
+    assert first.startswith("  PASSED") and first.endswith("2.00× eager  † under stress")
+    assert second.endswith("† under stress")
+    assert told == "    † huge inputs: [off] 0"
 
 
 def test_a_reason_to_skip_is_said_once_per_kernel(progress: Progress, console: Console) -> None:

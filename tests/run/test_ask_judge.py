@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pretended import ANSWERS, PLAN, RIGHT, Go, Stage, fails
 
-from harness.records import Status
+from harness.children import ChildFailed
+from harness.records import CONTRACT, Status
 
 P = Status.PASSED
 
@@ -36,14 +39,17 @@ def test_a_baseline_that_fails_is_left_out_and_noted(go: Go, stage: Stage) -> No
 @pytest.mark.parametrize(
     "status", [Status.UNGRADABLE, Status.OUT_OF_MEMORY, Status.TIMED_OUT, Status.CRASHED]
 )
-def test_a_case_that_cannot_be_prepared(status: Status, go: Go, stage: Stage) -> None:
+@pytest.mark.parametrize("stated", [None, ("own",)])
+def test_a_case_that_cannot_be_prepared(
+    status: Status, stated: tuple[str] | None, go: Go, stage: Stage
+) -> None:
     dead = status in (Status.TIMED_OUT, Status.CRASHED)
-    tries = 2 if status is Status.CRASHED else 1
+    tries = 2 if status is Status.CRASHED or not stated else 1
     stage.answers["judge prepare"] = [
         *[fails(status, alive=not dead)] * tries,
         ANSWERS["prepare"],
     ]
-    notes = go()
+    notes = go(problem=replace(PLAN.problem, families=stated))
     assert notes.statuses == [Status.UNGRADABLE, Status.UNGRADABLE, P, P]
     assert all(row.as_expected for row in notes.rows)  # no kernel is to blame
     assert notes.rows[0].verdict.reason == f"reference: pretended {status}"
@@ -63,6 +69,42 @@ def test_a_judge_that_dies_over_a_case_is_replaced_and_asked_again(go: Go, stage
     stage.answers["judge prepare"] = [fails(Status.CRASHED, alive=False), ANSWERS["prepare"]]
     assert go().statuses == [P] * 4
     assert stage.started("judge") == 2
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        fails(Status.UNGRADABLE),  # no room in the exchange
+        fails(Status.UNGRADABLE, alive=False, answered=True),  # with the device's context
+        fails(Status.TIMED_OUT, alive=False),
+        fails(Status.CRASHED, alive=False),
+    ],
+)
+def test_after_a_failure_the_judge_keeps_to_the_contract(
+    lost: ChildFailed, go: Go, stage: Stage
+) -> None:
+    stage.answers["judge prepare"] = [lost, ANSWERS["prepare"]]
+    assert go().statuses == [P] * 4
+    assert families(stage) == [None, CONTRACT, None]  # and the next case has all
+
+
+def test_a_file_that_states_families_has_nothing_to_leave_out(go: Go, stage: Stage) -> None:
+    stage.answers["judge prepare"] = [fails(Status.TIMED_OUT, alive=False), ANSWERS["prepare"]]
+    notes = go(problem=replace(PLAN.problem, families=("own",)))
+    assert notes.statuses == [Status.UNGRADABLE, Status.UNGRADABLE, P, P]
+    assert families(stage) == [("own",)] * 2
+
+
+def test_with_the_server_nothing_is_lost_over_stress(go: Go, stage: Stage) -> None:
+    died = fails(Status.CRASHED, alive=False, server_died=True)
+    stage.answers["judge prepare"] = [died, ANSWERS["prepare"]]
+    assert go().statuses == [P] * 4
+    assert set(families(stage)) == {None}
+
+
+def families(stage: Stage) -> list:
+    """Those that the judge was told of, each time that it was to prepare a case."""
+    return [given["families"] for asked, given in stage.arguments if asked == "judge prepare"]
 
 
 @pytest.mark.parametrize("status", [Status.OUT_OF_MEMORY, Status.CRASHED])

@@ -5,22 +5,26 @@ from __future__ import annotations
 import pytest
 from pretended import (
     ANSWERS,
-    NON_FINITE,
+    HUGE,
+    LOST,
+    OWN,
     PLAN,
     RIGHT,
+    STRESS,
     WRONG,
     Go,
     Notes,
     Stage,
     fails,
     kernel,
+    prepared,
 )
 
 from harness import scratch
 from harness.children import ChildFailed
-from harness.records import Case, Status
+from harness.records import Case, Draw, NonFinite, Result, Status
 
-P, W, N = Status.PASSED, Status.WRONG_VALUES, Status.NON_FINITE
+P, W = Status.PASSED, Status.WRONG_VALUES
 
 
 def test_every_kernel_on_every_case_case_by_case(go: Go) -> None:
@@ -42,7 +46,7 @@ def test_every_kernel_on_every_case_case_by_case(go: Go) -> None:
         ([RIGHT | {"error_rel": 3e-7}, RIGHT], P, 3e-7),
         ([WRONG], W, 1e-7),
         ([RIGHT, WRONG], W, 1e-7),
-        ([RIGHT, NON_FINITE], N, 1e-7),
+        ([RIGHT, LOST], W, 1e-7),
     ],
 )
 def test_trials_make_a_verdict(
@@ -70,11 +74,116 @@ def test_wrong_kernels_are_not_timed(go: Go, stage: Stage) -> None:
     assert "a warm_up" not in stage.asked
 
 
-def test_non_finite_kernels_are_timed_but_not_ranked(go: Go, stage: Stage) -> None:
+def test_what_is_right_on_finite_inputs_is_timed_but_not_ranked(go: Go, stage: Stage) -> None:
     # Wrong on one trial, and right in the call that follows the timed ones.
-    stage.answers["judge compare"] = [NON_FINITE, ANSWERS["compare"]] * 4
+    stage.answers["judge compare"] = [RIGHT, LOST, RIGHT] * 4
     notes = go()
     assert all(row.timing and row.baselines and not row.speedups for row in notes.rows)
+    assert {row.verdict.reason for row in notes.rows} == {"NaN inputs: lost"}
+
+
+@pytest.mark.parametrize("on_nan, non_finite", [(RIGHT, NonFinite.SAME), (LOST, NonFinite.DIFFERS)])
+def test_a_kernel_that_is_wrong_after_being_timed_has_no_time(
+    on_nan: dict, non_finite: NonFinite, go: Go, stage: Stage
+) -> None:
+    stage.answers["judge compare"] = [RIGHT, on_nan, WRONG]
+    (row,) = go(kernels=[kernel("a")], cases=PLAN.cases[:1]).rows
+    reason = "right when judged, wrong after being timed: own inputs: off"
+    assert (row.verdict.status, row.verdict.reason, row.timing) == (W, reason, None)
+    assert row.verdict.non_finite is non_finite
+
+
+@pytest.mark.parametrize("request_", ["warm_up", "block", "finish"])
+def test_what_was_judged_stays_in_the_row_of_a_kernel_that_then_fails(
+    request_: str, go: Go, stage: Stage
+) -> None:
+    stage.answers[f"a {request_}"] = [fails(Status.CRASHED, alive=False)]
+    (row,) = go(kernels=[kernel("a")], cases=PLAN.cases[:1]).rows
+    found = (row.verdict.status, row.verdict.non_finite, row.verdict.error_rel)
+    assert found == (Status.CRASHED, NonFinite.SAME, 1e-7)
+
+
+# stress
+
+
+def stressed(go: Go, stage: Stage, *draws: Draw, **changes: object) -> Result:
+    """The row of one kernel on one case that has these trials beyond the contract."""
+    stage.answers["judge prepare"] = [prepared(OWN, *draws)]
+    (row,) = go(kernels=[kernel("a")], cases=PLAN.cases[:1], **changes).rows
+    return row
+
+
+def test_all_of_stress_is_tried_and_what_is_wrong_is_told(go: Go, stage: Stage) -> None:
+    stage.answers["judge compare"] = [RIGHT, WRONG, RIGHT, LOST, RIGHT]
+    row = stressed(go, stage, *STRESS)
+    assert (row.verdict.status, row.verdict.non_finite) == (P, NonFinite.DIFFERS)
+    assert row.verdict.stress == "huge normal inputs: off; infinite inputs: lost"
+    assert row.timing and row.speedups
+
+
+def test_stress_is_left_to_what_is_right_on_the_contract(go: Go, stage: Stage) -> None:
+    stage.answers["judge compare"] = [WRONG]
+    verdict = stressed(go, stage, *STRESS).verdict
+    assert (verdict.status, verdict.non_finite, verdict.stress) == (W, NonFinite.UNTESTED, "")
+    assert stage.asked.count("a call") == 1
+
+
+@pytest.mark.parametrize("status", [Status.RUNTIME_ERROR, Status.CRASHED, Status.TIMED_OUT])
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_kernel_that_fails_under_stress_is_timed_as_new(
+    status: Status, strict: bool, go: Go, stage: Stage
+) -> None:
+    alive = status is Status.RUNTIME_ERROR
+    stage.answers["a call"] = ["", fails(status, alive), ""]
+    row = stressed(go, stage, *STRESS, strict=strict)
+    assert row.verdict.status is (status if strict else P)
+    assert row.verdict.stress == f"huge normal inputs: pretended {status}"
+    # What has died is tried no further.
+    assert row.verdict.non_finite is (NonFinite.SAME if alive else NonFinite.UNTESTED)
+    assert stage.asked.count("a call") == (4 if alive else 2)
+    assert bool(row.timing) is not strict
+    assert stage.asked.count("a load") == (1 if strict and not alive else 2)
+    assert stage.asked.count("a construct") == stage.asked.count("a load")
+
+
+def test_a_hang_under_stress_costs_no_other_case(go: Go, stage: Stage) -> None:
+    stage.answers["judge prepare"] = [prepared(OWN, HUGE)]
+    stage.answers["a call"] = ["", fails(Status.TIMED_OUT, alive=False), ""]
+    assert go(kernels=[kernel("a")]).statuses == [P, P]
+
+
+@pytest.mark.parametrize(
+    "compared, status, timed",
+    [
+        ([RIGHT, WRONG, RIGHT, RIGHT], W, False),
+        ([RIGHT, RIGHT, LOST, LOST, RIGHT], W, True),
+        ([RIGHT, WRONG, LOST, LOST], W, False),
+        ([RIGHT], P, True),
+    ],
+)
+def test_where_a_run_is_strict_stress_decides_too(
+    compared: list, status: Status, timed: bool, go: Go, stage: Stage
+) -> None:
+    stage.answers["judge compare"] = compared
+    row = stressed(go, stage, *STRESS, strict=True)
+    assert (row.verdict.status, bool(row.timing)) == (status, timed)
+    assert bool(row.speedups) == row.as_expected == (status is P)
+    assert row.verdict.stress.startswith(row.verdict.reason)
+
+
+def test_what_the_judge_cannot_tell_of_stress_is_untested(go: Go, stage: Stage) -> None:
+    stage.answers["judge compare"] = [RIGHT, fails(Status.OUT_OF_MEMORY), RIGHT]
+    row = stressed(go, stage, *STRESS)
+    assert (row.verdict.status, row.verdict.stress) == (P, "")
+    assert row.verdict.non_finite is NonFinite.SAME
+
+
+def test_a_judge_that_is_lost_over_stress_costs_what_is_left_of_it(go: Go, stage: Stage) -> None:
+    stage.answers["judge compare"] = [RIGHT, RIGHT, fails(Status.CRASHED, alive=False), RIGHT]
+    row = stressed(go, stage, *STRESS)
+    assert (row.verdict.status, row.verdict.stress) == (P, "")
+    assert row.verdict.non_finite is NonFinite.UNTESTED
+    assert row.timing and row.speedups and stage.started("judge") == 2
 
 
 def test_judging_alone_times_nothing(go: Go, stage: Stage) -> None:

@@ -69,6 +69,52 @@ def test_all_families_unless_the_problem_says_otherwise() -> None:
     assert {trial.name for trial in some} == {"large normal", "own", "own again"}
 
 
+def test_what_a_file_does_not_state_is_stress_beyond_the_contract() -> None:
+    stress = [trial.name for trial in make().trials if trial.stress]
+    assert stress == ["huge normal", "NaN", "infinite"]
+    assert not any(trial.stress for trial in make(families=("own", "huge", "non_finite")).trials)
+
+
+REFUSING = """
+import torch
+class Model(torch.nn.Module):
+    def forward(self, x):
+        if {condition}:
+            raise {error}
+        return x
+def get_inputs(): return [torch.rand(50)]
+def get_init_inputs(): return []
+"""
+
+
+@pytest.mark.parametrize("error", ["ValueError('no')", "torch.OutOfMemoryError('no')"])
+@pytest.mark.parametrize(
+    "condition, left_out",
+    [
+        ("x.abs().max() > 50", {"huge normal", "infinite"}),
+        ("x.isnan().any()", {"NaN"}),
+        ("not x.isfinite().all() and x.dtype == torch.float64", {"NaN", "infinite"}),
+    ],
+)
+def test_stress_that_the_reference_cannot_run_is_left_out(
+    condition: str, left_out: set[str], error: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "refusing.py"
+    path.write_text(REFUSING.format(condition=condition, error=error))
+    trials = make(path).trials
+    every = {trial.name: trial for trial in make().trials}
+    assert {trial.name for trial in trials} == every.keys() - left_out
+    # What is left has the seeds that it had.
+    assert all(trial.seed == every[trial.name].seed for trial in trials)
+
+
+def test_a_contract_that_the_reference_cannot_run_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "refusing.py"
+    path.write_text(REFUSING.format(condition="x.isnan().any()", error="ValueError('no NaN')"))
+    with pytest.raises(ValueError, match="no NaN"):
+        make(path, families=("own", "non_finite"))
+
+
 def test_non_finite_trials_come_last_so_that_finite_ones_decide_first() -> None:
     finite = [trial.finite for trial in make(families=("non_finite", "own")).trials]
     assert finite == sorted(finite, reverse=True)
