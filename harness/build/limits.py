@@ -72,7 +72,7 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
         "ATen/TensorGeometry.h": " private:\n  std::vector<c10::SymInt> sizes_;\n"
         "  std::vector<c10::SymInt> strides_;\n  c10::SymInt storage_offset_;\n"
         "  c10::SymInt numel_;\n  bool has_symbolic_sizes_strides_{false};\n",
-        "ATen/TensorUtils.h": "  const Tensor& tensor;\n  const char* name;\n  int pos; // 1-indexed",
+        "ATen/TensorUtils.h": "  const Tensor& tensor;\n  const char* name;\n  int pos; //",
         "torch/csrc/utils/pybind.h": " private:\n  std::vector<int64_t> v_value;",
         "torch/csrc/Exceptions.h": "  at::WarningHandler* prev_handler_;\n  bool in_exception_",
     }

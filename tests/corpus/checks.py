@@ -122,6 +122,7 @@ bool on_cpu(torch::Tensor x) {
                     torch.empty(2, device="meta"),
                     torch.eye(2).to_sparse(),
                     torch.eye(2).to_sparse_csr(),
+                    torch.ones(2, dtype=torch.uint16),
                     torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
                 )
             ],
