@@ -33,7 +33,7 @@ _BRINGS_TORCH_CHECK = re.compile(
 _BRINGS_TENSORS = re.compile(
     r"^[ \t]*#[ \t]*include[ \t]*[<\"](?:ATen/(?:core/Tensor|Tensor|TensorUtils|TensorOperators"
     r"|NativeFunctions|Operators|Context|DeviceGuard|WrapDimUtils|native/CanUse32BitIndexMath"
-    r"|cuda/detail/IndexUtils|cuda/CUDAApplyUtils)|c10/core/WrapDimMinimal)\.c?u?h\b",
+    r"|cuda/detail/IndexUtils|cuda/CUDAApplyUtils|cuda/CUDATensorMethods)|c10/core/WrapDimMinimal)\.c?u?h\b",
     re.MULTILINE,
 )
 _BRINGS_FUNCTIONS = re.compile(
@@ -69,6 +69,10 @@ def unsupported(arguments: Mapping[str, Any]) -> str:
         "ATen/core/IListRef.h": "    const boxed_type* boxed;\n    unboxed_type unboxed;",
         "ATen/TensorIndexing.h": " private:\n  SymInt integer_ = 0;\n  bool boolean_ = false;\n"
         "  Slice slice_;\n  Tensor tensor_;\n  TensorIndexType type_;\n",
+        "ATen/TensorGeometry.h": " private:\n  std::vector<c10::SymInt> sizes_;\n"
+        "  std::vector<c10::SymInt> strides_;\n  c10::SymInt storage_offset_;\n"
+        "  c10::SymInt numel_;\n  bool has_symbolic_sizes_strides_{false};\n",
+        "ATen/TensorUtils.h": "  const Tensor& tensor;\n  const char* name;\n  int pos; //",
         "torch/csrc/utils/pybind.h": " private:\n  std::vector<int64_t> v_value;",
         "torch/csrc/Exceptions.h": "  at::WarningHandler* prev_handler_;\n  bool in_exception_",
     }

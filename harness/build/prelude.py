@@ -65,7 +65,8 @@ _PARTS = {
     "HALF": r"\w*(?:half|Half|HALF|bfloat16|BFloat16|BFLOAT16|REDUCED_FLOATING|nv_bfloat162?)\w*"
     r"|kF16|kFloat16"
     # Real headers that compute with both.
-    r"|(?:NumericUtils|Atomic|KernelUtils|CUDAApplyUtils|block_reduce|native/Math)(?=\.c?u?h\b)",
+    r"|(?:NumericUtils|Atomic|KernelUtils|CUDAApplyUtils|CUDATensorMethods|block_reduce"
+    r"|native/Math)(?=\.c?u?h\b)",
     "PYTHON": r"PYBIND11_MODULE|pybind11|py|Py\w+",
     "PLAIN_ERRORS": "PYBIND11_MODULE",
     "C10_COMPLEX": r"c10\s*::\s*complex",
@@ -76,7 +77,8 @@ _PARTS = {
     "UNFLATTEN": "unflatten_dense_tensors",
     "DRIVER": r"CUDA_VERSION|CUDA_(?:SUCCESS|ERROR)\w*|CU(?:_\w+|[a-z]\w+)|cu[A-Z]\w+",
     "OBJECTS": r"(?:py|pybind11)\s*::\s*(?:object|handle|tuple|list|dict|str|int_|cast|len"
-    r"|isinstance|hasattr|make_tuple|reinterpret_\w+|error_already_set|\w+_error)",
+    r"|isinstance|hasattr|make_tuple|reinterpret_\w+|error_already_set|\w+_error)"
+    r"|attr(?=\s*\()",
     "CATCHES": "catch|current_exception",
     "CUBLAS": r"cublas\w*|\w*Blas\w*|TORCH_CUDABLAS_CHECK",
     "APPLY": r"getApply\w+|AT_APPLY\w+|ATenCeilDiv|ceil_div|\w*TensorInfo|canUse32BitIndexMath"
@@ -84,6 +86,8 @@ _PARTS = {
     "ACCESSOR": r"\w*accessor\w*|\w*TensorAccessor\w*|\w*PtrTraits",
     "BLOBS": r"from_blob|(?:torch|at)\s*::\s*tensor",
     "INDEXING": _INDEXING,
+    "ARGUMENT_CHECKS": r"TensorArg|CheckedFrom|check(?:All)?(?:Same|Dim|Contiguous|Size|Numel"
+    r"|ScalarTypes?|Defined|DeviceType|Layout)\w*|check_dim_size|maybe_data_ptr",
     "GUARDS": r"\w*DeviceGuard|NoGradGuard|AutoGradMode|GradMode",
     "LIBRARY": r"TORCH_LIBRARY\w*|Library|RegisterOperators",
     "REGISTRY": "RegisterOperators",

@@ -401,6 +401,7 @@ def test_a_condition_in_a_header_of_the_callers_own_counts_as_well(tmp_path: Pat
     [
         ("#include <ATen/core/Tensor.h>", False),
         ("#include <ATen/Operators.h>\n#include <c10/cuda/CUDAGuard.h>", False),
+        ("#include <ATen/cuda/CUDATensorMethods.cuh>", False),
         ("#include <ATen/core/Tensor.h>\n#include <ATen/ATen.h>", True),
         ("#include <torch/extension.h>\n#include <ATen/TensorUtils.h>", True),
         ("#include <c10/cuda/CUDAGuard.h>", True),
@@ -471,6 +472,7 @@ def test_objects_that_would_not_be_pybinds_need_the_real_headers(
     [
         ("py::object f(py::dict d);", True),
         ("pybind11::tuple f();", True),
+        ('m.attr("version") = 1;', True),
         ('m.def("f", &f, py::arg("x") = py::none());', False),
         ("std::tuple<int> f(); py::gil_scoped_release r;", False),
     ],

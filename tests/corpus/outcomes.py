@@ -15,12 +15,19 @@ from typing import Any
 
 import torch
 
-from corpus import aten, cpu, cuda, extensions, objects, parts
+from corpus import aten, checks, cpu, cuda, extensions, objects, parts
 from harness.build.load_inline import import_library
 from harness.serve import Handler
 
 CORPUS = {
-    "cpu": [*cpu.CASES, *aten.CASES, *parts.CASES, *extensions.CASES, *objects.CASES],
+    "cpu": [
+        *cpu.CASES,
+        *aten.CASES,
+        *parts.CASES,
+        *extensions.CASES,
+        *objects.CASES,
+        *checks.CASES,
+    ],
     "cuda": cuda.CASES,
 }
 

@@ -317,15 +317,6 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
         route="full",
     ),
     Case(
-        "full_options_of_a_type",
-        r"""
-#include <torch/extension.h>
-torch::Tensor like(torch::Tensor x) { return at::empty(x.sizes(), x.type()); }
-""",
-        functions=["like"],
-        route="full",
-    ),
-    Case(
         "full_library_filled_in_a_loop",
         r"""
 #include <torch/extension.h>

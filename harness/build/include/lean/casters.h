@@ -280,7 +280,9 @@ inline PyObject* to_python(ScalarType v) {
 inline PyObject* to_python(std::nullopt_t) { Py_RETURN_NONE; }
 #endif
 // What has no way of its own may not turn into a number on the way: an enum, a pointer, a char.
-template <class T>
+// Python's objects have theirs in object_casters.h.
+struct ObjectTag;
+template <class T, class = typename OnlyIf<!__is_base_of(ObjectTag, T)>::type, int = 0>
 PyObject* to_python(const T&) = delete;
 inline PyObject* to_python(bool v) { return PyBool_FromLong(v); }
 inline PyObject* to_python(signed char v) { return PyLong_FromLong(v); }

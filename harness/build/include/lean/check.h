@@ -50,6 +50,12 @@ class Message {
       case ScalarType::Double: return add("double");
       case ScalarType::Bool: return add("bool");
       case ScalarType::BFloat16: return add("c10::BFloat16");
+      case ScalarType::QInt8: return add("c10::qint8");
+      case ScalarType::QUInt8: return add("c10::quint8");
+      case ScalarType::QInt32: return add("c10::qint32");
+      case ScalarType::UInt16: return add("short unsigned int");
+      case ScalarType::UInt32: return add("unsigned int");
+      case ScalarType::UInt64: return add("long unsigned int");
       default: return add(t.toScalarType());
     }
   }

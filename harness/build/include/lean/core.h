@@ -24,7 +24,9 @@ using lean::isComplexType;
 using lean::isFloatingType;
 using lean::isIntegralType;
 using lean::isReducedFloatingType;
+using lean::isQIntType;
 using lean::promoteTypes;
+using lean::scalarTypeToTypeMeta;
 using lean::toString;
 using lean::typeMetaToScalarType;
 constexpr ScalarType kByte = ScalarType::Byte, kChar = ScalarType::Char, kShort = ScalarType::Short,

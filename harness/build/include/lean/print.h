@@ -31,6 +31,7 @@ LEAN_PRINT(Layout)
 LEAN_PRINT(MemoryFormat)
 LEAN_PRINT(TypeMeta)
 LEAN_PRINT(TensorOptions)
+LEAN_PRINT(DeprecatedTypeProperties)
 LEAN_PRINT(Scalar)
 #undef LEAN_PRINT
 template <class T>

@@ -381,6 +381,9 @@ class module_ {
   module_& def(const char* name, TorchFunction<F> f, const Extra&... extra) {
     return add(name, bind<true, typename GuardOf<Extra...>::type>(f.f), extra...);
   }
+#ifdef LEAN_OBJECTS
+  Accessor<AttributeOf> attr(const char* name) const { return {handle(module), name}; }
+#endif
 
  private:
   template <class... Extra>

@@ -37,17 +37,68 @@ LEAN_ELEMENT(c10::BFloat16, BFloat16, "N3c108BFloat16E")
 #endif
 #undef LEAN_ELEMENT
 
+// What data<T>() reads for a T: CUDATensorMethods.cuh has CUDA's own half as well.
+template <class T>
+struct DataOf {
+  using type = typename Element<T>::type;
+  using stored = T;
+};
+
 // What Tensor::type() returns; like the real one it is no ScalarType, so AT_DISPATCH refuses it.
 class DeprecatedTypeProperties {
  public:
-  DeprecatedTypeProperties(ScalarType t, bool cuda) : type_(t), cuda_(cuda) {}
+  DeprecatedTypeProperties(ScalarType t, DeviceType d, Layout l) : type_(t), device_(d), layout_(l) {}
   ScalarType scalarType() const { return type_; }
-  bool is_cuda() const { return cuda_; }
+  TypeMeta typeMeta() const { return TypeMeta(type_); }
+  DeviceType device_type() const { return device_; }
+  bool is_cuda() const { return device_ == DeviceType::CUDA; }
+  bool is_sparse() const { return layout() == Layout::Sparse; }
+  Layout layout() const {
+    TORCH_CHECK(!is_compressed(),
+                "Cannot map Backend SparseCsr(CPU|CUDA|HIP|VE|XPU|MPS) to a unique layout.");
+    return layout_;
+  }
+  DeprecatedTypeProperties toScalarType(ScalarType t) const { return {t, device_, layout_}; }
+  TensorOptions options(int16_t device_index = -1) const {
+    return TensorOptions()
+        .dtype(type_)
+        .device(device_, static_cast<DeviceIndex>(device_index))
+        .layout(layout());
+  }
+  operator TensorOptions() const { return options(); }
+#ifdef LEAN_STRING
+  std::string toString() const {
+    Message m;
+    describe(m, *this);
+    return m.c_str();
+  }
+#endif
+  // Of no TensorOptions, which it converts to.
+  friend void describe(Message& m, const DeprecatedTypeProperties& t) {
+    const auto layout = static_cast<int>(t.layout_);
+    if (t.type_ > ScalarType::Float4_e2m1fn_x2) return m.add("UndefinedType");
+    m.parts(t.is_compressed() ? "SparseCsr" : layout == 1 ? "Sparse" : layout == 3 ? "Mkldnn" : "",
+            isQIntType(t.type_) ? "Quantized" : "",
+            t.is_cuda() ? "CUDA" : t.device_ == DeviceType::Meta ? "Meta" : "CPU", t.type_, "Type");
+  }
 
  private:
+  bool is_compressed() const {
+    const auto layout = static_cast<int>(layout_);
+    return layout == 2 || (layout > 3 && layout < 7);
+  }
   ScalarType type_;
-  bool cuda_;
+  DeviceType device_;
+  Layout layout_;
 };
+
+bool tensor_requires_grad(const void* impl) LEAN_SYMBOL("_ZNK3c1010TensorImpl13requires_gradEv");
+void tensor_set_requires_grad(const void* impl, bool)
+    LEAN_SYMBOL("_ZN3c1010TensorImpl17set_requires_gradEb");
+void* base_requires_grad(Handle, bool) LEAN_SYMBOL("_ZNK2at10TensorBase14requires_grad_Eb");
+bool base_is_leaf(Handle) LEAN_SYMBOL("_ZNK2at10TensorBase7is_leafEv");
+bool base_retains_grad(Handle) LEAN_SYMBOL("_ZNK2at10TensorBase12retains_gradEv");
+void base_retain_grad(Handle) LEAN_SYMBOL("_ZNK2at10TensorBase11retain_gradEv");
 
 inline int64_t maybe_wrap_dim(int64_t d, int64_t n, bool wrap_scalar = true) {
   if (d >= 0 && d < n) return d;
@@ -203,7 +254,7 @@ class Tensor {
   TensorOptions options() const {
     return TensorOptions().dtype(scalar_type()).device(device()).layout(layout());
   }
-  DeprecatedTypeProperties type() const { return {scalar_type(), is_cuda()}; }
+  DeprecatedTypeProperties type() const { return {scalar_type(), device().type(), layout()}; }
 
   void* data_ptr() const { return get<void*>(aoti_torch_get_data_ptr); }
   void* mutable_data_ptr() const { return data_ptr(); }
@@ -225,9 +276,19 @@ class Tensor {
     return static_cast<const T*>(data);
   }
   template <class T>
-  [[deprecated("data<T>() is data_ptr<T>()")]] typename Element<T>::type* data() const {
-    return data_ptr<T>();
+  [[deprecated("data<T>() is data_ptr<T>()")]] typename DataOf<T>::type* data() const {
+    return reinterpret_cast<T*>(data_ptr<typename DataOf<T>::stored>());
   }
+  bool requires_grad() const { return tensor_requires_grad(impl()); }
+  const Tensor& set_requires_grad(bool on) const {
+    return tensor_set_requires_grad(impl(), on), *this;
+  }
+  const Tensor& requires_grad_(bool on = true) const {
+    return base_requires_grad(handle(), on), *this;
+  }
+  bool is_leaf() const { return base_is_leaf(handle()); }
+  bool retains_grad() const { return base_retains_grad(handle()); }
+  void retain_grad() const { base_retain_grad(handle()); }
   Scalar item() const { return op::item(handle()); }
   template <class T>
   typename Element<T>::type item() const {
@@ -563,4 +624,7 @@ LEAN_DEFINITIONS
 #endif
 #ifdef LEAN_INDEXING
 #include <lean/indices.h>
+#endif
+#ifdef LEAN_ARGUMENT_CHECKS
+#include <lean/argument_checks.h>
 #endif

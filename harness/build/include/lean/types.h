@@ -88,6 +88,15 @@ inline bool isComplexType(ScalarType t) {
   return t == ScalarType::ComplexHalf || t == ScalarType::ComplexFloat ||
          t == ScalarType::ComplexDouble;
 }
+inline bool isQIntType(ScalarType t) {
+  switch (t) {
+    case ScalarType::QInt8: case ScalarType::QUInt8: case ScalarType::QInt32:
+    case ScalarType::QUInt4x2: case ScalarType::QUInt2x4:
+      return true;
+    default:
+      return false;
+  }
+}
 ScalarType promoteTypes(ScalarType a, ScalarType b)
     LEAN_SYMBOL("_ZN3c1012promoteTypesENS_10ScalarTypeES0_");
 
@@ -128,9 +137,11 @@ using DeviceIndex = int8_t;
 
 class Device {
  public:
+  using Type = DeviceType;
   constexpr Device(DeviceType type, DeviceIndex index = -1) : type_(type), index_(index) {}
   constexpr DeviceType type() const { return type_; }
   constexpr DeviceIndex index() const { return index_; }
+  void set_index(DeviceIndex index) { index_ = index; }
   constexpr bool has_index() const { return index_ != -1; }
   constexpr bool is_cuda() const { return type_ == DeviceType::CUDA; }
   constexpr bool is_cpu() const { return type_ == DeviceType::CPU; }
@@ -149,7 +160,11 @@ class Device {
 class TypeMeta {
  public:
   constexpr explicit TypeMeta(ScalarType t) : type_(t) {}
+  TypeMeta& operator=(ScalarType t) noexcept { return type_ = t, *this; }
+  static constexpr TypeMeta fromScalarType(ScalarType t) { return TypeMeta(t); }
   constexpr ScalarType toScalarType() const { return type_; }
+  constexpr bool isScalarType() const { return true; }
+  constexpr bool isScalarType(ScalarType t) const { return type_ == t; }
   size_t itemsize() const { return elementSize(type_); }
   friend constexpr bool operator==(TypeMeta a, TypeMeta b) { return a.type_ == b.type_; }
   friend constexpr bool operator!=(TypeMeta a, TypeMeta b) { return a.type_ != b.type_; }
@@ -163,6 +178,7 @@ class TypeMeta {
 };
 
 inline ScalarType typeMetaToScalarType(TypeMeta t) { return t.toScalarType(); }
+inline TypeMeta scalarTypeToTypeMeta(ScalarType t) { return TypeMeta(t); }
 
 // A view of elements that someone else owns, as c10::ArrayRef.
 template <class T>
