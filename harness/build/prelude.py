@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -147,6 +148,8 @@ def prelude(
     if binding:
         needed += ["PYTHON"] + ([] if torch_errors else ["PLAIN_ERRORS"])
     lines = [f"#define LEAN_{name}" for name in dict.fromkeys(needed)]
+    if "PYTHON" in needed and _names_index(torch_include):
+        lines.append("#define LEAN_NAMES_INDEX")
     if "LIBRARY" in needed:
         lines.append(f"#define LEAN_REGISTRATIONS {_registrations(code)}")
     for name, text in (
@@ -159,6 +162,13 @@ def prelude(
     if implicit and cuda:
         lines += ["#include <cuda.h>", "#include <cuda_runtime.h>"]
     return "\n".join(lines)
+
+
+@functools.cache
+def _names_index(torch_include: Path) -> bool:
+    """How does this torch's pybind11 call a number in a signature?"""
+    casters = torch_include / "pybind11" / "cast.h"
+    return "SupportsInt | typing.SupportsIndex" in casters.read_text()
 
 
 def _registrations(code: str) -> int:

@@ -87,10 +87,17 @@ struct Caster<Device> : HeldCaster<Device> {
   bool load(PyObject* o) { return load_if(o, THPDeviceType); }
 };
 
+// Some versions of pybind11 call numbers so.
+#ifdef LEAN_NAMES_INDEX
+#define LEAN_OR_INDEX " | typing.SupportsIndex"
+#else
+#define LEAN_OR_INDEX ""
+#endif
+
 // Integers accept whatever is or becomes an int without loss; never a float.
 template <class T>
 struct IntCaster {
-  static void name(Message& m) { m.add("typing.SupportsInt"); }
+  static void name(Message& m) { m.add("typing.SupportsInt" LEAN_OR_INDEX); }
   T value{};
   bool load(PyObject* o) {
     if (PyFloat_Check(o) || !PyNumber_Check(o)) return false;
@@ -128,7 +135,7 @@ LEAN_INT(unsigned long long)
 
 template <class T>
 struct FloatCaster {
-  static void name(Message& m) { m.add("typing.SupportsFloat"); }
+  static void name(Message& m) { m.add("typing.SupportsFloat" LEAN_OR_INDEX); }
   T value{};
   bool load(PyObject* o) {
     const double v = PyFloat_AsDouble(o);

@@ -302,17 +302,28 @@ struct Bound final : Function {
 
 
 // The Python callable: `self` is a capsule around a Function.
-inline PyObject* refuse(const Function& f, PyObject* const* args, Py_ssize_t n) {
+inline void add_repr(Message& m, PyObject* value) {
+  PyObject* repr = PyObject_Repr(value);
+  const char* text = repr ? PyUnicode_AsUTF8(repr) : nullptr;
+  m.add(text ? text : "<repr raised Error>");
+  Py_XDECREF(repr);
+  PyErr_Clear();
+}
+
+// args: n positional ones, then those of the keywords, which may be null.
+inline PyObject* refuse(const Function& f, PyObject* const* args, Py_ssize_t n,
+                        PyObject* keywords) {
   Message m;
   m.parts(f.name, "(): incompatible function arguments. The following argument types are "
           "supported:\n    1. ", f.signature + std::strlen(f.name), "\n\nInvoked with: ");
   for (Py_ssize_t i = 0; i < n; i++) {
     if (i) m.add(", ");
-    PyObject* repr = PyObject_Repr(args[i]);
-    const char* text = repr ? PyUnicode_AsUTF8(repr) : nullptr;
-    m.add(text ? text : "<repr raised Error>");
-    Py_XDECREF(repr);
-    PyErr_Clear();
+    add_repr(m, args[i]);
+  }
+  for (Py_ssize_t k = 0; keywords && k < PyTuple_GET_SIZE(keywords); k++) {
+    m.parts(k ? ", " : n ? "; kwargs: " : "kwargs: ",
+            PyUnicode_AsUTF8(PyTuple_GET_ITEM(keywords, k)), "=");
+    add_repr(m, args[n + k]);
   }
   PyErr_SetString(PyExc_TypeError, m.c_str());
   return nullptr;
@@ -327,10 +338,10 @@ inline PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObj
   if (count == f->arity && !extra) {
     bool fits = false;
     PyObject* result = f->invoke(args, &fits);
-    return fits ? result : refuse(*f, args, n);
+    return fits ? result : refuse(*f, args, n, keywords);
   }
   if (!f->named || count + static_cast<size_t>(extra) > f->arity)
-    return refuse(*f, args, n + extra);
+    return refuse(*f, args, n, keywords);
   PyObject** given = f->arity <= kInline ? few : new PyObject*[f->arity];
   Py_ssize_t used = 0;
   bool fits = true;
@@ -348,7 +359,7 @@ inline PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObj
   else
     fits = false;
   if (given != few) delete[] given;
-  return fits ? result : refuse(*f, args, n + extra);
+  return fits ? result : refuse(*f, args, n, keywords);
 }
 
 // A function whose exceptions torch's wrapper translates, as load_inline's `functions=` has them.
