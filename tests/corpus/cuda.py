@@ -554,8 +554,8 @@ template <class T>
 C10_LAUNCH_BOUNDS_1(512) __global__ void added(const T* x, T* y, int64_t n) {
   const int64_t i = blockIdx.x * int64_t(blockDim.x) + threadIdx.x;
   if (i >= n || at::_isnan(x[i])) return;
-  gpuAtomicAdd(y + i / 2, x[i]);
-  at::native::fastAtomicAdd(y, i / 3, n, c10::cuda::compat::abs(x[i]), true);
+  gpuAtomicAdd(y + i, x[i]);
+  at::native::fastAtomicAdd(y, i, n, c10::cuda::compat::abs(x[i]), true);
 }
 """,
         _CHECKED
