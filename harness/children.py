@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import send_handle
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,34 @@ class Child:
         on_note: Callable[[str], None] | None = None,
         **arguments: Any,
     ) -> Any:
-        """Send one request and return its answer.
+        """Send one request and return its answer: `tell`, then `hear`."""
+        self.tell(request, **arguments)
+        return self.hear(request, timeout_s, on_note)
+
+    def tell(self, request: str, connection: Connection | None = None, **arguments: Any) -> None:
+        """Send one request, without waiting for its answer.
+
+        connection: something to give to the child, as the request's argument of that name; it is
+        closed here. Raises ChildFailed as `hear` does.
+        """
+        message = {"request": request, "arguments": arguments, "connection": connection is not None}
+        try:
+            self._conn.send_bytes(json.dumps(message).encode())
+            if connection is not None:
+                send_handle(self._conn, connection.fileno(), self.pid)
+        except OSError:
+            raise self._died(request) from None
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def hear(
+        self,
+        request: str,
+        timeout_s: float | None = None,
+        on_note: Callable[[str], None] | None = None,
+    ) -> Any:
+        """Wait for a request's answer and return it.
 
         on_note: takes what the child says of its work meanwhile (`note`). Only with it does a
         note put off the deadline.
@@ -87,11 +115,9 @@ class Child:
         child killed; CRASHED or OUT_OF_MEMORY if the child died.
         """
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
-        message = json.dumps({"request": request, "arguments": arguments}).encode()
         deadline = time.monotonic() + timeout_s
         doing = ""
         try:
-            self._conn.send_bytes(message)
             while "note" in (reply := self._receive(request, deadline, timeout_s, doing)):
                 if on_note:
                     doing, timeout_s = str(reply["note"]), float(reply["patience_s"])
@@ -125,6 +151,11 @@ class Child:
             raise EOFError
         reply: dict[str, Any] = json.loads(self._conn.recv_bytes())
         return reply
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
 
     def hang_up(self) -> None:
         """Let the child end by itself; `kill` it later for certain."""

@@ -4,7 +4,9 @@ it, wait for it, give its memory back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -25,6 +27,28 @@ def pin_precision() -> None:
     # Nor are sums over a split K in 16 bits, which cuBLAS takes at some sizes and not at others.
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+
+
+def cores() -> tuple[list[int], list[int]]:
+    """The judge's own cores while it is the clock, and those that are left to whom it times.
+
+    On one core they share it.
+    """
+    all_cores = sorted(os.sched_getaffinity(0))
+    return all_cores[:1], all_cores[1:] or all_cores
+
+
+@contextlib.contextmanager
+def on_cores(cores: Sequence[int]) -> Iterator[None]:
+    """With this thread on these cores, and torch using as many threads."""
+    before, threads = os.sched_getaffinity(0), torch.get_num_threads()
+    os.sched_setaffinity(0, cores)
+    torch.set_num_threads(len(cores))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+        torch.set_num_threads(threads)
 
 
 def forward(model: nn.Module, inputs: Sequence[Any], seed: int) -> Any:

@@ -1,168 +1,309 @@
-"""CHILD: holds the reference, the inputs and the truth; compares outputs; times baselines.
+"""CHILD: holds the reference, the inputs, the truth and the clock; makes every call of every worker
+and judges what it returns.
 
 It never imports a kernel file. What passes between it and a worker passes by the exchange.
 """
 
 from __future__ import annotations
 
-import os
+import functools
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
+from contextlib import nullcontext
+from dataclasses import asdict
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, ContextManager
 
 import torch
 from torch import Tensor
 
 from harness import device as devices
-from harness.exchange import Exchange, Inputs, NotPlain, Setup
-from harness.records import BASELINES, Comparison, Draw, Status
+from harness.exchange.judge_end import Answer, JudgeEnd, WorkerFailed, WorkerGone, WorkerLate
+from harness.exchange.values import ALIGNMENT, NotPlain, flatten
+from harness.records import Comparison, Status
 from harness.serve import Handler, failure, note
-from harness.timing import stopwatch
-from harness.timing.call import LiveInputs
 from harness.verdict.compare import compare
-from harness.verdict.oracle import Oracle
+from harness.verdict.oracle import Oracle, Trial
 
-TIMED_TRIALS = 2
-"""How many trials give the inputs of timed calls, in turn: the first finite ones."""
+_UNTIMED = 2
+"""Calls before the samples of each block."""
+_SHARE_S = 0.02
+"""How long judging a block's outputs may take; one is judged in any case."""
+_SHARE_BYTES = 64 << 20
+"""How much may be kept of a block's calls until it is over, but for one of them."""
+
+
+def _of_a_worker(work: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """Answer {"worker": what became of it}, and why, where a worker does not do its part."""
+
+    @functools.wraps(work)
+    def told(*arguments: Any, **named: Any) -> dict[str, Any]:
+        try:
+            return {"answer": work(*arguments, **named)}
+        except WorkerFailed as failed:
+            said = {"status": failed.status, "reason": failed.reason, "poisoned": failed.poisoned}
+            return {"worker": "failed", **said}
+        except WorkerLate:
+            return {"worker": "late"}
+        except WorkerGone:
+            return {"worker": "gone"}
+
+    return told
 
 
 class Judge:
-    """The judge's requests; the runner is the only one who asks."""
+    """The judge's requests; the runner is the only one who asks. Workers go by names."""
 
-    def __init__(self, device: str, exchange: str) -> None:
+    def __init__(self, device: str) -> None:
         devices.pin_precision()
-        # In this process: a pool of compilers would linger beside what is timed.
-        os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
         self._device = torch.device(device)
-        self._exchange = Exchange(exchange)
+        self._ends: dict[str, JudgeEnd] = {}
         self._oracle: Oracle | None = None
-        self._inputs: LiveInputs | None = None
-        self._calls: dict[str, Callable[[], object]] = {}
+        self._trial: Trial | None = None
+        self._out_bytes = 0
+        self._before: dict[str, int | None] = {}
+        """Of each worker's last output, a sum that changes if it does."""
+        self._fresh = 0
+        self._share = 1
+        self._secret = random.SystemRandom()
+
+    def attach(self, name: str, pid: int, connection: Connection) -> dict[str, Any]:
+        """Meet a worker that listens at the other end of the connection."""
+        self.detach(name)
+        return _of_a_worker(self._attach)(name, pid, connection)
+
+    def _attach(self, name: str, pid: int, connection: Connection) -> None:
+        devices.choose(self._device)
+        self._ends[name] = JudgeEnd(connection, self._device, pid)
+
+    def detach(self, name: str) -> None:
+        """Hang up."""
+        self._before.pop(name, None)
+        if end := self._ends.pop(name, None):
+            end.close()
 
     def prepare(
         self,
         problem: str,
         axes: Mapping[str, Any],
         dtype: str,
-        seed: int,
+        secret: str,
         families: Sequence[str] | None,
         step_s: float,
-    ) -> dict[str, Any]:
-        """Make inputs, truth and eager's output of a case, and put what workers need into the
-        exchange.
+    ) -> list[dict[str, Any]]:
+        """Load the reference for a case; return what everyone may know of each of its trials.
 
+        secret: what all seeds are made from.
         step_s: how long importing the file, constructing Model or one forward may take.
         families: those that the problem's file states, if it does.
-        Returns what may be known of each trial, and which of them give the inputs of timed calls.
         """
         self.release()
         try:
             devices.choose(self._device)
-            oracle = Oracle(
-                Path(problem), axes, getattr(torch, dtype), self._device, seed, families,
+            self._oracle = Oracle(
+                Path(problem), axes, getattr(torch, dtype), self._device, secret, families,
                 on_step=lambda text: note(text, step_s),
             )  # fmt: skip
         except Exception as error:
             raise failure(error, Status.UNGRADABLE, problem) from error
-        trials = oracle.trials
-        setup = Setup(oracle.init_inputs, seed, getattr(torch, dtype), oracle.model.state_dict())
-        try:
-            self._exchange.put_setup(setup)
-            for index, trial in enumerate(trials):
-                self._exchange.put_inputs(index, Inputs(trial.inputs, trial.seed))
-        except Exception as error:  # no room, above all
-            raise failure(error, Status.UNGRADABLE) from error
-        finite = [index for index, trial in enumerate(trials) if trial.finite]
-        timed = (finite or list(range(len(trials))))[:TIMED_TRIALS]
-        self._oracle = oracle
-        self._inputs = LiveInputs([trials[index].inputs for index in timed])
-        draws = [{f.name: getattr(trial, f.name) for f in fields(Draw)} for trial in trials]
-        return {"trials": draws, "timed": timed}
+        self._dtype = dtype
+        self._fresh = 0
+        self._share = 1
+        return [asdict(draw) for draw in self._oracle.draws]
 
-    def compare(self, trial: int, kernel: str) -> dict[str, Any]:
-        """Judge what a kernel's worker put out for one trial; return the Comparison's fields."""
-        return asdict(self._compare(trial, kernel))
-
-    def _compare(self, trial: int, kernel: str) -> Comparison:
+    def make(self, trial: int) -> None:
+        """Make a trial's inputs, truth and eager's output, in place of the last one's."""
         assert self._oracle is not None
-        expected = self._oracle.trials[trial]
+        self._trial = None
         try:
-            output = self._exchange.take_output(kernel, self._device)
+            self._trial = self._oracle.trial(trial)
+            self._out_bytes = max(self._out_bytes, _bytes_of(self._trial.eager))
+        except Exception as error:
+            devices.release(self._device)
+            raise failure(error, Status.UNGRADABLE) from error
+
+    @_of_a_worker
+    def construct(self, name: str, timeout_s: float) -> None:
+        """Have a worker make its ModelNew for the case, with the reference's weights."""
+        oracle = self._oracle
+        assert oracle is not None
+        state = {k: v for k, v in oracle.model.state_dict().items() if isinstance(v, Tensor)}
+        try:
+            self._ends[name].lend(
+                "construct", (oracle.init_inputs, state), timeout_s,
+                seed=oracle.seed, dtype=self._dtype, changing=list(oracle.changing),
+            )  # fmt: skip
+        except (NotPlain, MemoryError, OSError) as error:
+            raise failure(error, Status.UNGRADABLE) from error
+        self._before.pop(name, None)
+
+    @_of_a_worker
+    def answer(self, name: str, timeout_s: float) -> dict[str, Any]:
+        """Have a worker answer the trial, and judge it; return the Comparison's fields."""
+        assert self._trial is not None and self._oracle is not None
+        trial, end = self._trial, self._ends[name]
+        try:
+            answer = end.call(trial.inputs, trial.seed, timeout_s, self._out_bytes, unhurried=True)
         except NotPlain as error:
-            return Comparison(Status.WRONG_STRUCTURE, str(error))
+            return asdict(Comparison(Status.WRONG_STRUCTURE, str(error)))
+        comparison = self._judged(answer, trial.eager, trial.truth)
+        if comparison.status is None and not self._oracle.shares:
+            before, self._before[name] = self._before.get(name), _sum(answer.value)
+            if before is not None and _sum(end.before(timeout_s)) != before:
+                reason = "this call changed the output of the one before: they share memory"
+                comparison = Comparison(Status.ALIASED, reason)
+        return asdict(comparison)
+
+    def _judged(self, answer: Answer, eager: Any, truth: Any) -> Comparison:
+        if answer.mutated:
+            return Comparison(Status.INPUT_MUTATED, "the call changed them")
+        if strays := answer.devices - {self._device.type}:
+            places = ", ".join(sorted(strays))
+            reason = f"the output lies on {places}, not {self._device.type}"
+            return Comparison(Status.WRONG_STRUCTURE, reason)
         try:
-            if _changed(expected.inputs, output.inputs):
-                return Comparison(Status.INPUT_MUTATED, "the call changed them")
-            if output.devices != {self._device.type}:
-                places = ", ".join(sorted(output.devices))
-                reason = f"the output lies on {places}, not {self._device.type}"
-                return Comparison(Status.WRONG_STRUCTURE, reason)
-            return compare(output.value, expected.eager, expected.truth)
+            return compare(answer.value, eager, truth)
         except Exception as error:
             raise failure(error, Status.UNGRADABLE) from error
 
-    def start_baseline(self, name: str, timer: str, warm_up_s: float) -> float:
-        """Make a baseline ready on the case's own inputs; return about how long a call takes.
+    @_of_a_worker
+    def warm_up(self, name: str, seconds: float, timeout_s: float) -> float:
+        """Call for `seconds`, at least three times, and return about how long a call takes, in
+        microseconds.
 
-        In microseconds, by a few samples: after torch.compile, the warm-up's own clock would
-        tell the host's time where the device waits for it.
+        Long enough a warm-up brings an idle GPU to its working clock.
         """
-        assert self._oracle is not None
-        assert self._inputs is not None
-        model, inputs = self._oracle.model, self._inputs.live
-        call: Callable[..., object] = model
-        try:
-            mode = BASELINES[name]
-            if mode is not None:
-                # Afresh for every case: a specialised graph is the baseline's best chance.
-                torch._dynamo.reset()
-                call = torch.compile(model, mode=mode, dynamic=False)
-            self._calls[name] = lambda: call(*inputs)
-            with torch.no_grad():
-                stopwatch.warm_up(self._calls[name], warm_up_s, self._device)
-            return median(self.block(name, timer, 3))
-        except Exception as error:
-            raise failure(error, Status.RUNTIME_ERROR) from error
+        times_us: list[float] = []
+        start = time.monotonic()
+        with self._clocking():
+            while len(times_us) < 3 or time.monotonic() - start < seconds:
+                unhurried = len(times_us) < 2
+                times_us.append(self._call(name, timeout_s, unhurried=unhurried)[1].time_us)
+        return median(times_us[1:])
 
-    def block(self, name: str, timer: str, samples: int) -> list[float]:
-        """Take one block of a baseline's samples, in microseconds."""
+    @_of_a_worker
+    def block(self, name: str, samples: int, timeout_s: float, judged: bool) -> dict[str, Any]:
+        """Take one block of samples; judge a secret share of its calls.
+
+        judged: is it a kernel, whose answers are to be judged?
+        Returns `times_us` in the order taken, and `comparison`: the fields of the worst one.
+        """
+        count = _UNTIMED + samples
+        chosen = set(self._secret.sample(range(count), min(self._share, count)) if judged else ())
+        kept, times_us = [], []
+        with self._clocking():
+            for at in range(count):
+                fresh, answer = self._call(
+                    name, timeout_s, unhurried=at < _UNTIMED, looked_at=at in chosen
+                )
+                times_us.append(answer.time_us)
+                if at in chosen:
+                    kept.append((fresh, answer))
+        return {"times_us": times_us[_UNTIMED:], "comparison": self._share_judged(kept)}
+
+    def _call(
+        self, name: str, timeout_s: float, unhurried: bool, looked_at: bool = False
+    ) -> tuple[Any, Answer]:
+        """One call on contents that no kernel has seen."""
+        assert self._oracle is not None
+        fresh = self._oracle.fresh(self._fresh)
+        self._fresh += 1
+        end = self._ends[name]
         try:
-            assert self._inputs is not None
-            call, refresh = self._calls[name], self._inputs.refresh
-            with torch.no_grad():
-                return stopwatch.block(timer, call, samples, self._device, refresh)
-        except Exception as error:
-            raise failure(error, Status.RUNTIME_ERROR) from error
+            return fresh, end.call(
+                fresh.inputs, fresh.seed, timeout_s, self._out_bytes,
+                unhurried=unhurried, check_inputs=looked_at, take=looked_at,
+            )  # fmt: skip
+        except NotPlain as error:
+            raise WorkerFailed(Status.WRONG_STRUCTURE, str(error), poisoned=False) from None
+
+    def _share_judged(self, kept: Sequence[tuple[Any, Answer]]) -> dict[str, Any] | None:
+        """The first wrong one of these calls, or the worst; None without any."""
+        assert self._oracle is not None
+        comparisons = []
+        start = time.monotonic()
+        for fresh, answer in kept:
+            try:
+                expected = self._oracle.expected(fresh.inputs, fresh.seed)
+            except Exception as error:
+                raise failure(error, Status.UNGRADABLE) from error
+            comparisons.append(self._judged(answer, *expected))
+        if not kept:
+            return None
+        each_s = (time.monotonic() - start) / len(kept)
+        each_bytes = _bytes_of(kept[0][0].inputs) + self._out_bytes
+        fitting = min(_SHARE_S / each_s, _SHARE_BYTES / max(each_bytes, 1))
+        self._share = max(1, int(fitting))
+        wrong = [c for c in comparisons if c.status]
+        return asdict(wrong[0] if wrong else max(comparisons, key=lambda c: c.error_rel or 0.0))
+
+    def _clocking(self) -> ContextManager[None]:
+        """On a CPU the judge is the clock, and keeps to a core that no worker has."""
+        return devices.on_cores(devices.cores()[0]) if self._device.type == "cpu" else nullcontext()
+
+    @_of_a_worker
+    def fallback(self, name: str, timeout_s: float) -> str:
+        """What a kernel's file went on without, as its worker says."""
+        return str(self._ends[name].request("fallback", timeout_s))
+
+    @_of_a_worker
+    def dismiss(self, name: str, timeout_s: float) -> None:
+        """Have a worker forget the case and give its memory back."""
+        self._before.pop(name, None)
+        end = self._ends[name]
+        end.request("release", timeout_s)
+        end.forget()
 
     def release(self) -> None:
         """Forget the case and give its memory back."""
-        self._oracle = self._inputs = None
-        self._calls.clear()
+        self._oracle = self._trial = None
+        self._out_bytes = 0
+        self._before.clear()
         devices.release(self._device)
 
 
-def _changed(before: Sequence[Any], after: Sequence[Any]) -> bool:
-    """Did any bit of a tensor input change?"""
-    return len(before) != len(after) or any(
-        isinstance(a, Tensor) and not _same_bits(a, b) for a, b in zip(before, after, strict=True)
-    )
+def _leaves(value: Any) -> list[Tensor]:
+    leaves: list[Tensor] = []
+    try:
+        flatten(value, leaves.append)
+    except NotPlain:  # eager's own: no kernel's can equal it
+        return []
+    return leaves
 
 
-def _same_bits(a: Tensor, b: Any) -> bool:
-    if not isinstance(b, Tensor) or a.shape != b.shape or a.dtype != b.dtype:
-        return False
-    # As bytes, so that a NaN equals itself.
-    return torch.equal(*(x.contiguous().view(-1).view(torch.uint8) for x in (a, b)))
+def _bytes_of(value: Any) -> int:
+    """How much room its tensors take one after another."""
+    return sum(-(-x.nbytes // ALIGNMENT) * ALIGNMENT for x in _leaves(value))
 
 
-def make_handlers(device: str, exchange: str) -> Mapping[str, Handler]:
-    judge = Judge(device, exchange)
+def _sum(value: Any) -> int | None:
+    """Of the bits of its tensors: a number that is another if any of them is changed, but for a
+    chance that nobody has."""
+    whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    total = 0
+    for x in _leaves(value):
+        flat = torch.view_as_real(x) if x.is_complex() else x
+        if flat.numel() and flat.device.type != "meta":
+            bits = flat.contiguous().view(-1).view(whole[flat.itemsize])
+            total = total * 31 + int(bits.sum(dtype=torch.int64))
+    return total
+
+
+def make_handlers(device: str) -> Mapping[str, Handler]:
+    judge = Judge(device)
     return {
+        "attach": judge.attach,
+        "detach": judge.detach,
         "prepare": judge.prepare,
-        "compare": judge.compare,
-        "start_baseline": judge.start_baseline,
+        "make": judge.make,
+        "construct": judge.construct,
+        "answer": judge.answer,
+        "warm_up": judge.warm_up,
         "block": judge.block,
+        "fallback": judge.fallback,
+        "dismiss": judge.dismiss,
         "release": judge.release,
     }

@@ -33,6 +33,8 @@ class Status(StrEnum):
     """Not a plain tensor where eager has one, or a differently nested result."""
     INPUT_MUTATED = "INPUT_MUTATED"
     """The call changed one of its inputs."""
+    ALIASED = "ALIASED"
+    """A later call changed an output: it lies in memory that is not its own."""
     BUILD_FAILED = "BUILD_FAILED"
     """The compiler or linker rejected the kernel's source."""
     LOAD_FAILED = "LOAD_FAILED"

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,8 @@ def serve(conn: Connection, log: Path, module: str, args: tuple[Any, ...]) -> No
     while True:
         try:
             message = json.loads(conn.recv_bytes())
+            if message.pop("connection"):
+                message["arguments"]["connection"] = Connection(recv_handle(conn))
         except EOFError:
             return
         try:

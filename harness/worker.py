@@ -1,44 +1,55 @@
-"""CHILD: loads one kernel and does what it is told.
+"""CHILD: loads one kernel, or one baseline, and makes the calls that the judge asks for.
 
-A worker is disposable. It sees inputs and weights, never the truth; what it computes goes into
-the exchange, where the judge takes it, and it is killed when a deadline passes.
+A worker is disposable. It sees inputs and weights, never the truth; it holds no clock that is
+believed where the judge has a better one, and it is killed when a deadline passes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import copy
+import os
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from harness import device as devices
 from harness.build.compile import BuildFailed
 from harness.build.load_inline import NotBuilt, Use, fallback, install
 from harness.catalog.load import load_module
-from harness.exchange import Exchange, Inputs
-from harness.records import Status
-from harness.serve import Handler, failure
+from harness.exchange.values import from_json
+from harness.exchange.worker_end import WorkerEnd
+from harness.records import BASELINES, Status
+from harness.serve import Handler, RequestFailed, failure
 from harness.timing import stopwatch
-from harness.timing.call import LiveInputs
 
 
 class Worker:
-    """A worker's requests; the runner is the only one who asks."""
+    """A worker's requests. The runner has it load a file and listen; the judge does the rest."""
 
-    def __init__(self, kernel: str, device: str, arch: str | None, exchange: str) -> None:
+    def __init__(self, path: str, device: str, arch: str | None) -> None:
+        """path: the kernel's file, or the problem's for a baseline."""
         devices.pin_precision()
-        self._path = kernel
-        self.name = Path(kernel).stem
+        self._path = path
         self._arch = arch
         self._device = torch.device(device)
-        self._exchange = Exchange(exchange)
+        if self._device.type == "cpu":
+            _, others = devices.cores()  # the judge is the clock, and needs one to itself
+            os.sched_setaffinity(0, others)
+            torch.set_num_threads(len(others))
+        self._mode: str | None = None
         self._model: nn.Module | None = None
-        self._timed: Callable[[], object] | None = None
-        self._inputs: LiveInputs | None = None
-        self._seeds: list[int] = []
+        self._call: Callable[..., object] | None = None
+        self._kept: list[tuple[Tensor, Tensor]] = []
+        """What a call changes of the model's state, and how it was."""
         self._uses: list[Use] = []
+        self._end: WorkerEnd | None = None
+        self._timer: Any = None
+
+    # The runner's
 
     def load(self, overrides: Mapping[str, Any]) -> None:
         """Import the kernel file. Its extensions were built beforehand and are only loaded.
@@ -54,101 +65,95 @@ class Worker:
         except Exception as error:
             raise failure(error, Status.LOAD_FAILED, self._path) from error
 
-    def construct(self) -> None:
+    def load_baseline(self, name: str, axes: Mapping[str, Any]) -> None:
+        """Import the problem's file, to be timed as a baseline of this name."""
+        # In this process: a pool of compilers would linger beside what is timed.
+        os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
+        self._mode = BASELINES[name]
+        try:
+            devices.choose(self._device)
+            self._make = load_module(Path(self._path), axes).Model
+        except Exception as error:
+            raise failure(error, Status.LOAD_FAILED, self._path) from error
+
+    def listen(self, connection: Connection) -> None:
+        """Do as the judge at the other end says, until it hangs up."""
+        if self._timer is None:
+            self._timer = stopwatch.of(self._device)
+        self._end = WorkerEnd(connection, self._device, self._timer)
+        requests = {"construct": self.construct, "release": self.release, "fallback": self.fallback}
+        try:
+            self._end.listen(requests, self._ready, self._failed)
+        finally:
+            self.release()
+            connection.close()
+
+    # The judge's
+
+    def construct(
+        self, layout: Mapping[str, Any], seed: int, dtype: str, changing: list[str]
+    ) -> None:
         """Make ModelNew for the case, with the reference's constructor arguments and weights.
 
-        The random state is the one Model was made with, so a constructor that draws its
-        parameters in the same order gets the same ones; where names and shapes agree with
-        Model's, the reference's weights are copied as well.
+        layout: of (init_inputs, state) in the arena. The random state is the one that Model was
+        made with, so a constructor that draws its parameters in the same order gets the same ones;
+        where names and shapes agree with Model's, the reference's weights are copied as well.
+        changing: what a call of the reference changes of its state.
         """
-        self.release()
-        case = self._exchange.setup()
+        assert self._end is not None
         before = len(self._uses)
         try:
-            torch.manual_seed(case.seed)
-            model = self._make(*case.init_inputs).to(self._device, case.dtype)
-            own = {name: value.shape for name, value in model.state_dict().items()}
-            if own == {name: value.shape for name, value in case.state.items()}:
-                model.load_state_dict(case.state)
+            init_inputs, state = self._end.value(from_json(layout))
+            arguments = copy.deepcopy(init_inputs)  # other things will lie there soon
+            torch.manual_seed(seed)
+            model = self._make(*arguments).to(self._device, getattr(torch, dtype))
+            own = model.state_dict()
+            shapes = {name: value.shape for name, value in state.items()}
+            if {n: x.shape for n, x in own.items() if isinstance(x, Tensor)} == shapes:
+                model.load_state_dict({**own, **state})
+                own = model.state_dict()
         except Exception as error:
             del self._uses[before:]  # the file did not go on without these
             missing = isinstance(error, NotBuilt | BuildFailed)
             status = Status.BUILD_FAILED if missing else Status.LOAD_FAILED
             raise failure(error, status, self._path) from error
-        self._model = model
+        self._kept = [(own[name], own[name].clone()) for name in changing if name in own]
+        self._model = self._call = model
+        if self._mode is not None:
+            # Afresh for every case: a specialised graph is the baseline's best chance.
+            torch._dynamo.reset()
+            self._call = torch.compile(model, mode=self._mode, dynamic=False)
 
-    def call(self, trial: int) -> str:
-        """Run forward on a trial's inputs; put out its output and the inputs as they are now.
-
-        Returns the extensions that the file has gone on without so far, and why; "" if none.
-        """
-        self._call(self._exchange.inputs(trial, self._device))
+    def fallback(self) -> str:
+        """The extensions that the file has gone on without so far, and why; "" if none."""
         return fallback(self._uses)
-
-    def _call(self, inputs: Inputs) -> None:
-        assert self._model is not None
-        try:
-            value = devices.forward(self._model, inputs.values, inputs.seed)
-            devices.synchronize(self._device)
-        except Exception as error:
-            raise failure(error, Status.RUNTIME_ERROR, self._path) from error
-        try:
-            self._exchange.put_output(self.name, value, inputs.values)
-        except Exception as error:
-            full = isinstance(error, OSError) or "PytorchStreamWriter" in str(error)
-            status = Status.OUT_OF_MEMORY if full else Status.WRONG_STRUCTURE
-            raise failure(error, status, self._path) from error
-
-    def warm_up(self, trials: Sequence[int], seconds: float) -> float:
-        """Get ready to be timed on trials' inputs in turn; return rough microseconds per call."""
-        assert self._model is not None
-        model = self._model
-        draws = [self._exchange.inputs(trial, self._device) for trial in trials]
-        self._seeds = [draw.seed for draw in draws]
-        self._inputs = inputs = LiveInputs([draw.values for draw in draws])
-        self._timed = lambda: model(*inputs.live)
-        try:
-            with torch.no_grad():
-                return stopwatch.warm_up(self._timed, seconds, self._device)
-        except Exception as error:
-            raise failure(error, Status.RUNTIME_ERROR, self._path) from error
-
-    def block(self, timer: str, samples: int) -> list[float]:
-        """Take one block of samples, in microseconds."""
-        assert self._timed is not None and self._inputs is not None
-        try:
-            with torch.no_grad():
-                return stopwatch.block(
-                    timer, self._timed, samples, self._device, self._inputs.refresh
-                )
-        except Exception as error:
-            raise failure(error, Status.RUNTIME_ERROR, self._path) from error
-
-    def finish(self) -> int:
-        """One more call, as those that were timed, for the judge to see; return which of the
-        trials given to `warm_up` its inputs are from, by its place among them."""
-        assert self._inputs is not None
-        self._inputs.refresh()
-        at = self._inputs.at
-        self._call(Inputs(self._inputs.live, self._seeds[at]))
-        return at
 
     def release(self) -> None:
         """Forget the case and give its memory back."""
-        self._model = self._timed = self._inputs = None
+        self._model = self._call = None
+        self._kept = []
+        if self._end is not None:
+            self._end.forget()
         devices.release(self._device)
 
+    def _ready(self, seed: int) -> Callable[..., object]:
+        """Before each call alike: the state as it was at first, and a random state of its own."""
+        assert self._call is not None
+        for live, kept in self._kept:
+            live.copy_(kept)
+        torch.manual_seed(seed)
+        return self._call
 
-def make_handlers(
-    kernel: str, device: str, arch: str | None, exchange: str
-) -> Mapping[str, Handler]:
-    worker = Worker(kernel, device, arch, exchange)
+    def _failed(self, error: Exception) -> Mapping[str, Any]:
+        if not isinstance(error, RequestFailed):
+            error = failure(error, Status.RUNTIME_ERROR, self._path)
+        return {"status": error.status, "reason": error.reason, "poisoned": error.poisoned}
+
+
+def make_handlers(path: str, device: str, arch: str | None) -> Mapping[str, Handler]:
+    worker = Worker(path, device, arch)
     return {
         "load": worker.load,
-        "construct": worker.construct,
-        "call": worker.call,
-        "warm_up": worker.warm_up,
-        "block": worker.block,
-        "finish": worker.finish,
-        "release": worker.release,
+        "load_baseline": worker.load_baseline,
+        "listen": worker.listen,
     }

@@ -1,17 +1,19 @@
-"""PARENT: the judge as the runner sees it. A case is prepared once for all kernels; a judge that
-dies is replaced, and a baseline that does not work is left out of the case.
+"""PARENT: the judge as the runner sees it. One that dies is replaced, and brought to where it was.
+
+Each request names where in the run it belongs, so that a judge that is new is told all that it
+needs first: the case, the trial, the worker.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.children import Child, ChildFailed
-from harness.records import BASELINES, CONTRACT, Case, Comparison, Draw, Status, Verdict
+from harness.records import Case, Comparison, Draw, Status, Verdict
+from harness.run.ask_worker import WorkerClient
 from harness.run.plan import Plan, Report
 
 COMPILE_TIMEOUT_S = 600.0
@@ -37,115 +39,176 @@ class JudgeDied(Exception):
         """What to say if it dies again."""
 
 
-class BaselineFailed(Exception):
-    """A baseline broke off while it was timed: it is left out, and the row begun again."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A case that the judge has ready."""
-
-    trials: list[Draw]
-    timed: list[int]
-    """The trials that give the inputs of timed calls."""
-    rough_us: dict[str, float]
-    """Of every baseline that works on this case."""
-    medians_us: dict[str, list[float]] = field(default_factory=dict)
-    """Of every baseline, what it took beside each kernel that has been timed on this case."""
-
-
 class JudgeClient:
-    """Whoever is the judge at the moment, and the case that it has ready."""
+    """Whoever is the judge at the moment, and what it has ready."""
 
-    def __init__(self, plan: Plan, exchange: Path, logs: Path, report: Report) -> None:
+    def __init__(self, plan: Plan, logs: Path, report: Report) -> None:
         self._plan = plan
-        self._exchange = exchange
         self._logs = logs
         self._report = report
         self.child: Child | None = None
-        self._ready: Prepared | CaseFailed | None = None
-        self._dropped: set[str] = set()
-        """Baselines that do not work on the case at hand."""
-        self._contract_only = False
-        """Did the case at hand fail with all its trials?"""
+        self._case: tuple[Case, int] | None = None
+        self._draws: list[Draw] | CaseFailed | None = None
+        self._made: int | None = None
+        """The trial that it has ready."""
 
-    def prepare(self, case: Case, index: int) -> Prepared:
-        """Have the judge get the case and its baselines ready, once for all kernels.
+    # Where it stands
 
-        One that dies over it, or had died since it was last asked, is replaced once. Where there is
-        stress, that may be the cause, of a hang and a want of room as well: the second try keeps to
-        the contract. Raises CaseFailed for what the reference cannot do, and ChildFailed if the
-        server died.
+    def prepare(self, case: Case, index: int) -> list[Draw]:
+        """Have the judge know a case; its trials.
+
+        One that dies over it is replaced once. Raises CaseFailed for what the reference cannot do,
+        and ChildFailed if the server died.
         """
-        if self._ready is None:
-            try:
-                try:
-                    self._ready = self._prepare_now(case, index)
-                except ChildFailed as failed:
-                    stress = not self._plan.problem.families and not self._contract_only
-                    if not stress and (failed.alive or failed.status is Status.TIMED_OUT):
-                        raise
-                    self._contract_only |= stress and not failed.server_died
-                    self._ready = self._prepare_now(case, index)
-            except ChildFailed as failed:
-                if failed.server_died:
-                    raise
-                reason = f"reference: {failed.reason}"
-                died = not failed.answered and failed.status is not Status.TIMED_OUT
-                self._ready = CaseFailed(Verdict(Status.UNGRADABLE, reason, judge_died=died))
-        if isinstance(self._ready, CaseFailed):
-            raise self._ready
-        return self._ready
+        if self._case != (case, index):
+            self._case, self._draws, self._made = (case, index), None, None
+        if self._draws is None:
+            self._draws = self._reference_does(self._prepare_now)
+        if isinstance(self._draws, CaseFailed):
+            raise self._draws
+        return self._draws
 
-    def _prepare_now(self, case: Case, index: int) -> Prepared:
-        plan = self._plan
+    def _prepare_now(self) -> list[Draw]:
+        assert self._case is not None
+        plan, (case, index) = self._plan, self._case
         answer = self._ask(
             "prepare",
             on_note=lambda text: self._report.step(f"reference  {case}  {text}"),
             problem=str(plan.problem.path),
             axes=dict(case.axes),
             dtype=case.dtype,
-            # Cases draw from seeds far apart; the judge adds a small number per trial.
-            seed=plan.seed + 1000 * index,
-            families=CONTRACT if self._contract_only else plan.problem.families,
+            secret=f"{plan.seed} {index}",
+            families=plan.problem.families,
             step_s=plan.timeout_s,
         )
-        rough_us: dict[str, float] = {}
-        for name in () if plan.judge_only else plan.baselines:
-            if name in self._dropped:
-                continue
-            self._report.step(f"{name}  {case}")
-            compiles = BASELINES.get(name) is not None
+        return [Draw(**draw) for draw in answer]
+
+    def make(self, trial: int) -> bool:
+        """Have the judge get a trial ready; False for one of stress that the reference cannot do.
+
+        Raises as `prepare` does.
+        """
+        if self._made == trial:
+            return True
+        assert self._case is not None
+        case, index = self._case
+        draw = self.prepare(case, index)[trial]
+
+        def make() -> None:
+            self.prepare(case, index)  # it may be a new one
+            self._ask(
+                "make",
+                on_note=lambda text: self._report.step(f"reference  {case}  {text}"),
+                trial=trial,
+            )
+
+        failed = self._reference_does(make, tries=1 if draw.stress else 2)
+        if isinstance(failed, CaseFailed):
+            if draw.stress:
+                return False
+            self._draws = failed
+            raise failed
+        self._made = trial
+        return True
+
+    def _reference_does(self, work: Callable[[], Any], tries: int = 2) -> Any:
+        """What the work returns, or CaseFailed: tried again if the judge died over it."""
+        while True:
+            tries -= 1
             try:
-                rough_us[name] = self._ask(
-                    "start_baseline",
-                    max(plan.timeout_s, COMPILE_TIMEOUT_S) if compiles else plan.timeout_s,
-                    name=name,
-                    timer=plan.effort.timer,
-                    warm_up_s=plan.effort.warm_up_s,
-                )
-                self._report.baseline(case, name, rough_us[name])
+                return work()
             except ChildFailed as failed:
                 if failed.server_died:
                     raise
-                self._drop(name, case, failed)
-                if self.child is None:  # it died of this one: again without
-                    return self._prepare_now(case, index)
-        trials = [Draw(**draw) for draw in answer["trials"]]
-        return Prepared(trials, answer["timed"], rough_us)
+                late = failed.status is Status.TIMED_OUT
+                if tries and not failed.answered and not late:
+                    continue
+                died = not failed.answered and not late
+                reason = f"reference: {failed.reason}"
+                return CaseFailed(Verdict(Status.UNGRADABLE, reason, judge_died=died))
 
-    def _drop(self, baseline: str, case: Case, failed: ChildFailed) -> None:
-        self._dropped.add(baseline)
-        if isinstance(self._ready, Prepared):
-            self._ready.rough_us.pop(baseline, None)
-        self._report.note(f"baseline {baseline} has no time on {case}: {failed.reason}")
+    # What it does with a worker
 
-    def compare(self, trial: int, kernel: str) -> Comparison:
-        """The judge's word on a kernel's output for a trial. Where it has none, the kernel is not
-        cleared: raises JudgeDied if it died over it, CaseFailed if it can't compare."""
-        timeout_s = max(self._plan.timeout_s, COMPARE_TIMEOUT_S)
+    def answer(self, worker: WorkerClient, trial: int) -> Comparison:
+        """The judge's word on what a worker answers to a trial.
+
+        Raises ChildFailed for what the worker does not do. Where the judge has no word, the kernel
+        is not cleared: raises JudgeDied if it died over it, CaseFailed if it can't compare.
+        """
+        self.make(trial)
+        self._construct(worker, self._plan.timeout_s)
+        return _comparison(self._about(worker, "answer", COMPARE_TIMEOUT_S, as_request="call"))
+
+    def warm_up(self, worker: WorkerClient, seconds: float, timeout_s: float) -> float:
+        """Get a worker ready to be timed; rough microseconds per call."""
+        self._ready_to_time()
+        self._construct(worker, timeout_s)
+        return float(
+            self._about(worker, "warm_up", timeout_s + seconds, seconds=seconds, each_s=timeout_s)
+        )
+
+    def block(
+        self, worker: WorkerClient, samples: int, rough_us: float, judged: bool
+    ) -> tuple[list[float], Comparison | None]:
+        """One block of a worker's samples, in microseconds, and what came of those of its calls
+        that were judged.
+
+        rough_us: how long a call takes, about. Raises as `answer` does.
+        """
+        # The deadline is for one call; a block is many.
+        timeout_s = COMPARE_TIMEOUT_S + 10 * (samples + 3) * rough_us / 1e6
+        answer = self._about(worker, "block", timeout_s, samples=samples, judged=judged)
+        comparison = answer["comparison"]
+        return answer["times_us"], _comparison(comparison) if comparison else None
+
+    def fallback(self, worker: WorkerClient) -> str:
+        """What a kernel's file goes on without, if an extension of its own could not be had."""
+        return str(self._about(worker, "fallback", self._plan.timeout_s))
+
+    def dismiss(self, worker: WorkerClient) -> None:
+        """Have a worker give the memory of the case back, since another may need it."""
+        worker.constructed = False
+        if self.child is not None and worker.judge is self.child:
+            self._about(worker, "dismiss", self._plan.timeout_s)
+
+    def detach(self, worker: WorkerClient) -> None:
+        """Have the judge hang up on a worker, dead or alive."""
+        if self.child is not None and worker.judge is self.child:
+            with contextlib.suppress(ChildFailed):  # then it has hung up for certain
+                self._ask("detach", name=worker.name)
+
+    def _ready_to_time(self) -> None:
+        """A new judge must have made a trial, to know what a call changes and returns."""
+        if self._made is None:
+            self.make(0)
+
+    def _construct(self, worker: WorkerClient, timeout_s: float) -> None:
+        """Have a worker listen to this judge, and have a model for its case."""
+        assert self.child is not None
+        if worker.judge is not self.child:
+            ours = worker.listen(self.child)
+            said = self._ask("attach", name=worker.name, pid=worker.child.pid, connection=ours)
+            if "worker" in said:
+                raise worker.failed("attach", said, timeout_s)
+        if not worker.constructed:
+            self._about(worker, "construct", timeout_s, each_s=timeout_s)
+            worker.constructed = True
+
+    def _about(
+        self,
+        worker: WorkerClient,
+        request: str,
+        timeout_s: float,
+        each_s: float | None = None,
+        as_request: str = "",
+        **arguments: Any,
+    ) -> Any:
+        """Ask for something that a worker is to do; raises ChildFailed where it does not."""
+        each_s = self._plan.timeout_s if each_s is None else each_s
         try:
-            return _comparison(self._ask("compare", timeout_s, trial=trial, kernel=kernel))
+            said = self._ask(
+                request, timeout_s + 2 * each_s, name=worker.name, timeout_s=each_s, **arguments
+            )
         except ChildFailed as failed:
             if failed.server_died:
                 raise
@@ -153,26 +216,15 @@ class JudgeClient:
             status = Status.OUT_OF_MEMORY if memory else Status.CRASHED
             verdict = Verdict(status, f"the judge, over this output: {failed.reason}")
             raise (CaseFailed if failed.alive else JudgeDied)(verdict) from failed
+        if "worker" in said:
+            raise worker.failed(as_request or request, said, each_s)
+        return said["answer"]
 
-    def block(self, name: str, case: Case, timer: str, samples: int) -> list[float]:
-        """One block of a baseline's samples, in microseconds."""
-        try:
-            timeout_s = max(self._plan.timeout_s, COMPILE_TIMEOUT_S)  # it may compile once more
-            times_us: list[float] = self._ask(
-                "block", timeout_s, name=name, timer=timer, samples=samples
-            )
-            return times_us
-        except ChildFailed as failed:
-            if failed.server_died:
-                raise
-            self._drop(name, case, failed)
-            raise BaselineFailed(name) from failed
+    # Its life
 
     def end_case(self) -> None:
         """Give the memory of a case back."""
-        self._ready = None
-        self._contract_only = False
-        self._dropped.clear()
+        self._case = self._draws = self._made = None
         if self.child is not None:
             # One that fails at this is replaced when it is next asked.
             with contextlib.suppress(ChildFailed):
@@ -183,14 +235,15 @@ class JudgeClient:
         if self.child is not None:
             self.child.kill()
         self.child = None
-        self._ready = None  # what it had prepared died with it
+        self._made = None  # what it had prepared died with it
+        if not isinstance(self._draws, CaseFailed):
+            self._draws = None
 
     def _ask(self, request: str, timeout_s: float | None = None, **arguments: Any) -> Any:
         if self.child is None:
             self.child = Child(
                 "harness.judge",
                 self._plan.device,
-                str(self._exchange),
                 log=self._logs / "judge.log",
                 timeout_s=self._plan.timeout_s,
             )

@@ -1,9 +1,10 @@
-"""PARENT: a kernel's worker as the runner sees it, believed in nothing that can be checked here."""
+"""PARENT: one worker as the runner sees it: started, loaded, handed over to the judge."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+import multiprocessing
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -13,86 +14,89 @@ from harness.run.plan import Plan
 
 
 class WorkerClient:
-    """One worker with its kernel loaded. Every request raises ChildFailed as `Child.ask` does."""
+    """One worker, of a kernel or a baseline. Every request raises ChildFailed as `Child.ask` does.
 
-    def __init__(
-        self,
-        plan: Plan,
-        kernel: Kernel,
-        overrides: Mapping[str, Any],
-        exchange: Path,
-        logs: Path,
-    ) -> None:
-        """Start the process and load the kernel; nothing is left of it where that fails.
+    What the judge says of it that it does not do, it says here: `failed`.
+    """
 
-        overrides: values for globals of the kernel's file that restate the problem's axes.
-        """
-        self.overrides = overrides
+    def __init__(self, plan: Plan, name: str, path: Path, logs: Path) -> None:
+        """Start the process."""
+        self.name = name
+        self.overrides: Mapping[str, Any] | None = None
+        """The values that globals of its file were loaded with; None before."""
+        self.judge: Child | None = None
+        """Whom it listens to."""
         self.constructed = False
-        """Has it a ModelNew for the case that the judge has ready?"""
+        """Has it a model for the case that the judge has ready?"""
         self._timeout_s = plan.timeout_s
         self.child = Child(
-            "harness.worker",
-            str(kernel.path),
-            plan.device,
-            plan.arch,
-            str(exchange),
-            log=logs / f"{kernel.name}.log",
-            timeout_s=plan.timeout_s,
-        )
-        try:
+            "harness.worker", str(path), plan.device, plan.arch,
+            log=logs / f"{name}.log", timeout_s=plan.timeout_s,
+        )  # fmt: skip
+
+    def load(self, overrides: Mapping[str, Any], baseline: bool = False) -> None:
+        """Have it import its file, with these values for its globals."""
+        self.stop_listening()
+        if baseline:
+            self.child.ask("load_baseline", name=self.name, axes=dict(overrides))
+        else:
             self.child.ask("load", overrides=dict(overrides))
-        except BaseException:
-            self.child.kill()
-            raise
+        self.overrides = overrides
 
-    def construct(self) -> None:
-        """Make ModelNew for the case that the judge has ready."""
-        self.child.ask("construct")
-        self.constructed = True
+    def listen(self, judge: Child) -> Connection:
+        """Have it listen to a judge; return the judge's end of the connection."""
+        self.stop_listening()
+        ours, theirs = multiprocessing.Pipe()
+        self.child.tell("listen", connection=theirs)
+        self.judge = judge
+        return ours
 
-    def call(self, trial: int) -> str:
-        """Have the kernel's output on a trial put into the exchange; what the file goes on
-        without, if an extension of its own could not be had, else ""."""
-        return str(self.child.ask("call", trial=trial))
-
-    def warm_up(self, trials: Sequence[int], seconds: float) -> float:
-        """Get ready to be timed on these trials in turn; rough microseconds per call."""
-        rough_us = self.child.ask(
-            "warm_up", self._timeout_s + seconds, trials=trials, seconds=seconds
-        )
-        return _checked_times("warm_up", [rough_us], 1)[0]
-
-    def block(self, timer: str, samples: int, rough_us: float) -> list[float]:
-        """One block of samples, in microseconds. rough_us: how long a call takes, about."""
-        # The deadline is for one call; a block is many.
-        timeout_s = self._timeout_s + 10 * (samples + 3) * rough_us / 1e6
-        times_us = self.child.ask("block", timeout_s, timer=timer, samples=samples)
-        return _checked_times("block", times_us, samples)
-
-    def finish(self, trials: Sequence[int]) -> int:
-        """One more call, made as the timed ones were, put into the exchange; which trial's."""
-        at = self.child.ask("finish")
-        if type(at) is not int or at not in range(len(trials)):
-            raise _unusable("finish", at)
-        return trials[at]
-
-    def release(self) -> None:
-        """Give the memory of the case back, since another kernel may need it."""
+    def stop_listening(self) -> None:
+        """Wait for it to notice that its judge has hung up."""
         self.constructed = False
-        self.child.ask("release")
+        if self.judge is not None:
+            self.judge = None
+            self.child.hear("listen")
+
+    def failed(self, request: str, said: Mapping[str, Any], timeout_s: float) -> ChildFailed:
+        """What the judge says of a request that got no good answer, as the parent takes it."""
+        if said["worker"] == "late":
+            self.child.kill()
+            reason = f"no answer to {request!r} within {timeout_s:g} s"
+            return ChildFailed(Status.TIMED_OUT, reason, alive=False)
+        if said["worker"] == "failed":
+            try:
+                status, reason = Status(said["status"]), said["reason"]
+            except ValueError:
+                status, reason = Status.CRASHED, "its process speaks another language"
+            if said["poisoned"]:
+                self.child.kill()
+            return ChildFailed(status, reason, alive=not said["poisoned"], answered=True)
+        try:
+            self.child.hear(request, 5.0)
+        except ChildFailed as failed:
+            failed.alive = False
+            return failed
+        self.child.kill()
+        reason = f"the process hung up during {request!r}"
+        return ChildFailed(Status.CRASHED, reason, alive=False)
 
 
-def _checked_times(request: str, times_us: Any, count: int) -> list[float]:
-    """A worker's answer, if it is so many times that a clock can measure; else ChildFailed."""
-    usable = isinstance(times_us, list) and len(times_us) == count
-    if not usable or not all(
-        isinstance(us, int | float) and math.isfinite(us) and us > 0 for us in times_us
-    ):
-        raise _unusable(request, times_us)
-    return [float(us) for us in times_us]
+def of_kernel(plan: Plan, kernel: Kernel, overrides: Mapping[str, Any], logs: Path) -> WorkerClient:
+    """A kernel's worker with its file loaded; nothing is left of it where that fails."""
+    return _loaded(WorkerClient(plan, kernel.name, kernel.path, logs), overrides, baseline=False)
 
 
-def _unusable(request: str, answer: object) -> ChildFailed:
-    reason = f"the kernel's process answers {request!r} with {str(answer)[:80]}"
-    return ChildFailed(Status.RUNTIME_ERROR, reason, alive=False)
+def of_baseline(plan: Plan, name: str, axes: Mapping[str, Any], logs: Path) -> WorkerClient:
+    """A baseline's worker with the problem's file loaded; as `of_kernel`."""
+    client = WorkerClient(plan, name, plan.problem.path, logs)
+    return _loaded(client, axes, baseline=True)
+
+
+def _loaded(client: WorkerClient, overrides: Mapping[str, Any], baseline: bool) -> WorkerClient:
+    try:
+        client.load(overrides, baseline)
+    except BaseException:
+        client.child.kill()
+        raise
+    return client

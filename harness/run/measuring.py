@@ -3,36 +3,147 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from harness.records import KERNEL, Case, Timing
-from harness.run.ask_judge import JudgeClient, Prepared
+from harness.children import ChildFailed
+from harness.records import BASELINES, KERNEL, Case, Comparison, Timing
+from harness.run.ask_judge import COMPILE_TIMEOUT_S, CaseFailed, JudgeClient, JudgeDied
 from harness.run.ask_worker import WorkerClient
-from harness.run.plan import Effort
+from harness.run.crew import Crew
+from harness.run.plan import Plan, Report
 from harness.timing import stats
 
 
-def measure(
-    judge: JudgeClient, worker: WorkerClient, case: Case, ready: Prepared, effort: Effort
-) -> dict[str, Timing]:
-    """Timings by subject: KERNEL, and every baseline that works on the case.
+class BaselineFailed(Exception):
+    """A baseline broke off while it was timed: it is left out, and the row begun again."""
 
-    Where a median comes out uncertain, all is measured once more, and what is less uncertain
-    stands: a machine that was busy for a moment is not the kernel's fault.
-    """
-    own_us = worker.warm_up(ready.timed, effort.warm_up_s)
-    rough_us = {**ready.rough_us, KERNEL: own_us}
 
-    def once() -> dict[str, Timing]:
-        timings = _alternate(judge, worker, case, rough_us, effort)
-        return {s: _widened(t, ready.medians_us.get(s, ())) for s, t in timings.items()}
+class WrongWhenTimed(Exception):
+    """A call that was timed was wrong."""
 
-    timings = once()
-    if _uncertain(timings):
-        timings = min(once(), timings, key=_uncertain)
-    for subject in ready.rough_us:
-        ready.medians_us.setdefault(subject, []).append(timings[subject].median_us)
-    return timings
+    def __init__(self, comparison: Comparison):
+        super().__init__(comparison.reason)
+        self.comparison = comparison
+
+
+@dataclass
+class _CaseSoFar:
+    """What is known of the baselines on one case."""
+
+    index: int
+    rough_us: dict[str, float] = field(default_factory=dict)
+    """Of every baseline that works."""
+    dropped: set[str] = field(default_factory=set)
+    medians_us: dict[str, list[float]] = field(default_factory=dict)
+    """What each took beside every kernel that has been timed."""
+
+
+class Stopwatch:
+    """Times kernels beside the baselines of a case."""
+
+    def __init__(self, plan: Plan, judge: JudgeClient, crew: Crew, report: Report) -> None:
+        self._plan = plan
+        self._judge = judge
+        self._crew = crew
+        self._report = report
+        self._so_far = _CaseSoFar(-1)
+
+    def measure(self, worker: WorkerClient, case: Case, index: int) -> dict[str, Timing]:
+        """Timings by subject: KERNEL, and every baseline that works on the case.
+
+        Where a median comes out uncertain, all is measured once more, and what is less uncertain
+        stands: a machine that was busy for a moment is not the kernel's fault.
+
+        Raises WrongWhenTimed, and what `JudgeClient.block` raises of the kernel's worker.
+        """
+        if self._so_far.index != index:
+            self._so_far = _CaseSoFar(index)
+        while True:
+            try:
+                return self._measure(worker, case)
+            except BaselineFailed:
+                continue
+
+    def _measure(self, worker: WorkerClient, case: Case) -> dict[str, Timing]:
+        baselines = self._baselines(case)
+        effort, so_far = self._plan.effort, self._so_far
+        own_us = self._judge.warm_up(worker, effort.warm_up_s, self._plan.timeout_s)
+        subjects = {**baselines, KERNEL: worker}
+        rough_us = {**{name: so_far.rough_us[name] for name in baselines}, KERNEL: own_us}
+
+        def once() -> dict[str, Timing]:
+            timings = self._alternate(subjects, rough_us, case)
+            return {s: _widened(t, so_far.medians_us.get(s, ())) for s, t in timings.items()}
+
+        timings = once()
+        if _uncertain(timings):
+            timings = min(once(), timings, key=_uncertain)
+        for name in baselines:
+            so_far.medians_us.setdefault(name, []).append(timings[name].median_us)
+        return timings
+
+    def _baselines(self, case: Case) -> dict[str, WorkerClient]:
+        """The workers of the baselines that work on this case, warmed up."""
+        workers = {}
+        for name in self._plan.baselines:
+            if name in self._so_far.dropped:
+                continue
+            try:
+                workers[name] = self._baseline(name, case)
+            except (ChildFailed, CaseFailed, JudgeDied) as failed:
+                self._drop(name, case, failed)
+        return workers
+
+    def _baseline(self, name: str, case: Case) -> WorkerClient:
+        worker = self._crew.baseline(name, case)
+        if not worker.constructed or worker.judge is not self._judge.child:
+            self._report.step(f"{name}  {case}")
+            compiles = BASELINES.get(name) is not None
+            timeout_s = max(self._plan.timeout_s, COMPILE_TIMEOUT_S if compiles else 0.0)
+            rough_us = self._judge.warm_up(worker, self._plan.effort.warm_up_s, timeout_s)
+            if name not in self._so_far.rough_us:
+                self._report.baseline(case, name, rough_us)
+            self._so_far.rough_us[name] = rough_us
+        return worker
+
+    def _drop(self, name: str, case: Case, failed: ChildFailed | CaseFailed | JudgeDied) -> None:
+        if isinstance(failed, ChildFailed) and failed.server_died:
+            raise failed
+        self._crew.drop_baseline(name)
+        self._so_far.dropped.add(name)
+        self._report.note(f"baseline {name} has no time on {case}: {failed}")
+
+    def _alternate(
+        self, subjects: Mapping[str, WorkerClient], rough_us: Mapping[str, float], case: Case
+    ) -> dict[str, Timing]:
+        """Block by block: A B C, C B A, A B C, ... cancels drift."""
+        effort = self._plan.effort
+        fitting = int(effort.block_us / max(rough_us.values()))
+        samples = max(effort.min_samples, min(fitting, effort.max_samples))
+        blocks_us: dict[str, list[Sequence[float]]] = {subject: [] for subject in subjects}
+        order = list(subjects)
+        for _ in range(effort.blocks):
+            for subject in order:
+                blocks_us[subject].append(
+                    self._block(subject, subjects[subject], samples, rough_us[subject], case)
+                )
+            order.reverse()
+        return {s: stats.summarise(blocks, effort.timer) for s, blocks in blocks_us.items()}
+
+    def _block(
+        self, subject: str, worker: WorkerClient, samples: int, rough_us: float, case: Case
+    ) -> list[float]:
+        judged = subject == KERNEL
+        try:
+            times_us, comparison = self._judge.block(worker, samples, rough_us, judged)
+        except (ChildFailed, CaseFailed, JudgeDied) as failed:
+            if judged:
+                raise
+            self._drop(subject, case, failed)
+            raise BaselineFailed(subject) from failed
+        if comparison is not None and comparison.status:
+            raise WrongWhenTimed(comparison)
+        return times_us
 
 
 def _widened(timing: Timing, medians_us: Sequence[float]) -> Timing:
@@ -44,29 +155,6 @@ def _widened(timing: Timing, medians_us: Sequence[float]) -> Timing:
         ci_high_us=max(timing.ci_high_us, *medians_us, timing.median_us),
     )
     return wide if wide.uncertain else timing
-
-
-def _alternate(
-    judge: JudgeClient,
-    worker: WorkerClient,
-    case: Case,
-    rough_us: Mapping[str, float],
-    effort: Effort,
-) -> dict[str, Timing]:
-    """Block by block: A B C, C B A, A B C, ... cancels drift."""
-    fitting = int(effort.block_us / max(rough_us.values()))
-    samples = max(effort.min_samples, min(fitting, effort.max_samples))
-    blocks_us: dict[str, list[Sequence[float]]] = {subject: [] for subject in rough_us}
-    order = list(rough_us)
-    for _ in range(effort.blocks):
-        for subject in order:
-            blocks_us[subject].append(
-                worker.block(effort.timer, samples, rough_us[KERNEL])
-                if subject == KERNEL
-                else judge.block(subject, case, effort.timer, samples)
-            )
-        order.reverse()
-    return {subject: stats.summarise(blocks, effort.timer) for subject, blocks in blocks_us.items()}
 
 
 def _uncertain(timings: Mapping[str, Timing]) -> int:

@@ -1,19 +1,19 @@
-"""PARENT: builds, then judges and times kernel by kernel and case by case; a row for each.
+"""PARENT: builds; then, case by case and trial by trial, has every kernel judged, and times those
+that are right; a row for each.
 
-It never imports torch and never runs a line of a kernel file. Whatever becomes of a kernel
-becomes a row, and the row is on disk before the next one starts.
+It never imports torch and never runs a line of a kernel file. Whatever becomes of a kernel becomes
+a row, and a case's rows are on disk before the next case starts.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
-from harness import scratch
-from harness.catalog.facts import restated_axes, unsupported
+from harness.catalog.facts import unsupported
 from harness.children import ChildFailed, uninterrupted
 from harness.records import (
     KERNEL,
@@ -28,12 +28,15 @@ from harness.records import (
     Verdict,
 )
 from harness.run.ask_builder import build_all
-from harness.run.ask_judge import BaselineFailed, CaseFailed, JudgeClient, JudgeDied
+from harness.run.ask_judge import CaseFailed, JudgeClient, JudgeDied
 from harness.run.ask_worker import WorkerClient
-from harness.run.measuring import measure
+from harness.run.crew import Crew
+from harness.run.measuring import Stopwatch, WrongWhenTimed
 from harness.run.plan import Plan, Report
 from harness.timing import stats
 from harness.verdict import ruling
+
+T = TypeVar("T")
 
 
 class Writer(Protocol):
@@ -51,35 +54,33 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
     try:
         runner.builds = build_all(plan, logs, report)
         for index, case in enumerate(plan.cases):
-            for kernel in plan.kernels:
-                report.step(f"{kernel.name}  {case}")
-                result = runner.row(kernel, case, index)
+            for result in runner.rows(case, index):
                 writer.append(result)
                 report.row(result)
-            runner.judge.end_case()
         patience_s = 3.0
     finally:
         with uninterrupted(discard=patience_s == 0.0):
             runner.close(patience_s)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
-    """What became of one kernel on one case."""
+    """What became of one kernel on one case, as far as it is known."""
 
-    verdict: Verdict
+    verdict: Verdict | None = None
+    """None while it is judged."""
+    tried: list[tuple[Draw, Comparison]] = field(default_factory=list)
     timings: Mapping[str, Timing] = field(default_factory=dict)
     """By subject; empty if it was not timed."""
     fallback: str = ""
     """What its file went on without, as its worker says."""
 
-
-def _broken_off(judged: Outcome | None, verdict: Verdict) -> Outcome:
-    """What to say of a kernel that failed, of which this much was known before."""
-    if judged is None:
-        return Outcome(verdict)
-    known = ruling.broken_off(judged.verdict, verdict.status, verdict.reason)
-    return replace(judged, verdict=known)
+    def failed(self, verdict: Verdict) -> None:
+        """It failed for good, of which this much was known before."""
+        known = self.verdict
+        self.verdict = (
+            ruling.broken_off(known, verdict.status, verdict.reason) if known else verdict
+        )
 
 
 class Runner:
@@ -87,29 +88,165 @@ class Runner:
 
     def __init__(self, plan: Plan, logs: Path, report: Report) -> None:
         self._plan = plan
-        self._logs = logs
-        self._exchange = scratch.make("exchange")
-        self.judge = JudgeClient(plan, self._exchange, logs, report)
+        self._report = report
+        self.judge = JudgeClient(plan, logs, report)
+        self._crew = Crew(plan, self.judge, logs)
+        self._stopwatch = Stopwatch(plan, self.judge, self._crew, report)
         self.builds: dict[str, Build] = {}
-        self._workers: dict[str, WorkerClient] = {}
         self._given_up: dict[str, str] = {}
         """Kernel name -> why the rest of its cases are not tried."""
 
-    def row(self, kernel: Kernel, case: Case, index: int) -> Result:
-        """What becomes of one kernel on one case."""
+    def rows(self, case: Case, index: int) -> Iterator[Result]:
+        """What becomes of every kernel on one case, in their order."""
+        outcomes = {kernel.name: self._from_outside(kernel, case) for kernel in self._plan.kernels}
+        self._judge(outcomes, case, index)
+        for kernel in self._plan.kernels:
+            outcome = outcomes[kernel.name]
+            assert outcome.verdict is not None
+            if outcome.verdict.timed and not self._plan.judge_only:
+                self._report.step(f"{kernel.name}  {case}")
+                self._time(outcome, kernel, case, index)
+            self._crew.dismiss(kernel.name)  # another kernel may need the memory
+            if outcome.verdict.status is Status.TIMED_OUT:
+                self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
+            yield self._result(kernel, case, index, outcome)
+        self.judge.end_case()
+
+    def _from_outside(self, kernel: Kernel, case: Case) -> Outcome:
+        """Whatever is known of a kernel before it is run."""
         plan = self._plan
         if why := unsupported(kernel, plan.problem, case, plan.capability) or self._given_up.get(
             kernel.name
         ):
-            outcome = Outcome(Verdict(Status.SKIPPED, why))
-        elif (build := self.builds[kernel.name]).status:
-            outcome = Outcome(Verdict(build.status, build.reason))
-        else:
-            outcome = self._try_twice(kernel, case, index)
-            self._release_worker(kernel.name)  # another kernel may need the memory
-        return self._result(kernel, case, index, outcome)
+            return Outcome(Verdict(Status.SKIPPED, why))
+        build = self.builds[kernel.name]
+        return Outcome(Verdict(build.status, build.reason) if build.status else None)
+
+    def _judge(self, outcomes: Mapping[str, Outcome], case: Case, index: int) -> None:
+        """Have every kernel answer a trial before the next is made: on the contract's trials as
+        far as the first that it gets wrong, then on those of stress, as long as its process lives.
+        """
+
+        def racing() -> list[Kernel]:
+            return [k for k in self._plan.kernels if outcomes[k.name].verdict is None]
+
+        try:
+            trials = (
+                self._with_a_server(lambda: self.judge.prepare(case, index)) if racing() else []
+            )
+            for at, draw in enumerate(trials):
+                if not racing() or not self._with_a_server(lambda: self.judge.make(at)):  # noqa: B023
+                    continue
+                for kernel in racing():
+                    self._report.step(f"{kernel.name}  {case}  {draw.name} inputs")
+                    self._answer(outcomes[kernel.name], kernel, case, index, at, draw)
+        except CaseFailed as failed:
+            for kernel in racing():
+                outcomes[kernel.name].failed(failed.verdict)
+        for kernel in racing():
+            self._ruled(outcomes[kernel.name], kernel)
+
+    def _with_a_server(self, work: Callable[[], Any]) -> Any:
+        """What the work returns; once more if the server of all processes died over it."""
+        try:
+            return work()
+        except ChildFailed as failed:
+            if not failed.server_died:
+                raise
+            self._start_over()
+        try:
+            return work()
+        except ChildFailed as failed:
+            reason = f"reference: {failed.reason}, twice on this case"
+            verdict = Verdict(Status.UNGRADABLE, reason, judge_died=True)
+            raise CaseFailed(verdict) from failed
+
+    def _start_over(self) -> None:
+        """Without any of the present processes, as after the death of their server: each is to be
+        missed but once."""
+        self.judge.drop()
+        self._crew.drop_all()
+
+    def _answer(
+        self, outcome: Outcome, kernel: Kernel, case: Case, index: int, at: int, draw: Draw
+    ) -> None:
+        """Have one kernel answer one trial, and note what came of it."""
+        alive = True
+        try:
+            comparison = self._twice(
+                kernel, case, index, lambda worker: self.judge.answer(worker, at)
+            )
+        except ChildFailed as failed:
+            comparison, alive = Comparison(failed.status, failed.reason), failed.alive
+        except CaseFailed as failed:
+            comparison = None if draw.stress else _word(failed.verdict)
+        except JudgeDied as died:
+            comparison = None if draw.stress else _word(died.verdict)
+        if comparison is not None:  # of stress, what the judge cannot tell is left out
+            outcome.tried.append((draw, comparison))
+        if comparison is not None and (ruling.ends(draw, comparison) or not alive):
+            self._ruled(outcome, kernel)
+            self._crew.dismiss(kernel.name)
+        elif comparison is not None and comparison.status is not None and draw.stress:
+            self._crew.drop(kernel.name)  # what is to come finds the kernel as new
+
+    def _twice(
+        self, kernel: Kernel, case: Case, index: int, work: Callable[[WorkerClient], T]
+    ) -> T:
+        """What the work with a kernel's worker returns. It is begun again, once, if the judge died
+        over it, or the server of all processes did, or if others held the memory that it lacked.
+
+        Raises ChildFailed for what the kernel does, its worker ended if that is lost; CaseFailed
+        and JudgeDied.
+        """
+        for last in (False, True):
+            try:
+                self.judge.prepare(case, index)
+                return work(self._crew.kernel(kernel, case))
+            except JudgeDied:
+                self._crew.drop(kernel.name)
+                if last:
+                    raise
+            except ChildFailed as failed:
+                if not failed.alive:
+                    self._crew.drop(kernel.name)
+                if failed.server_died:
+                    self._start_over()
+                    if last:
+                        reason = f"{failed.reason}, twice on this case"
+                        raise ChildFailed(failed.status, reason, alive=False) from failed
+                elif (
+                    last
+                    or failed.status is not Status.OUT_OF_MEMORY
+                    or not self._crew.dismiss_others(kernel.name)
+                ):
+                    raise
+        raise AssertionError
+
+    def _ruled(self, outcome: Outcome, kernel: Kernel) -> None:
+        """Judge by all that was tried."""
+        with contextlib.suppress(ChildFailed, CaseFailed, JudgeDied):
+            outcome.fallback = self._crew.fallback(kernel.name)
+        outcome.verdict = ruling.verdict(outcome.tried, self._plan.strict)
+
+    def _time(self, outcome: Outcome, kernel: Kernel, case: Case, index: int) -> None:
+        """Time a kernel that was judged; what it returned meanwhile is judged as well."""
+        assert outcome.verdict is not None
+
+        def measure(worker: WorkerClient) -> Mapping[str, Timing]:
+            return self._stopwatch.measure(worker, case, index)
+
+        try:
+            outcome.timings = self._twice(kernel, case, index, measure)
+        except WrongWhenTimed as wrong:
+            outcome.verdict = ruling.when_timed(outcome.verdict, wrong.comparison)
+        except ChildFailed as failed:
+            outcome.failed(Verdict(failed.status, failed.reason))
+        except (CaseFailed, JudgeDied) as failed:
+            outcome.failed(failed.verdict)
 
     def _result(self, kernel: Kernel, case: Case, index: int, outcome: Outcome) -> Result:
+        assert outcome.verdict is not None
         build = self.builds.get(kernel.name)
         fallback = outcome.fallback or (build.fallback if build else "")
         baselines = dict(outcome.timings)
@@ -131,123 +268,14 @@ class Runner:
             fallback=fallback,
         )
 
-    def _try_twice(self, kernel: Kernel, case: Case, index: int) -> Outcome:
-        """Judge and time; once more if the judge died over it, or the server of all processes."""
-        try:
-            return self._judge_and_time(kernel, case, index)
-        except (JudgeDied, ChildFailed):
-            # With the server went all of them, and each is to be missed but once.
-            for name in list(self._workers):
-                self._drop_worker(name)
-            self.judge.drop()
-        try:
-            return self._judge_and_time(kernel, case, index)
-        except JudgeDied as died:
-            return Outcome(died.verdict)
-        except ChildFailed as failed:
-            self._drop_worker(kernel.name)
-            return Outcome(Verdict(failed.status, f"{failed.reason}, twice on this case"))
-
-    def _judge_and_time(self, kernel: Kernel, case: Case, index: int) -> Outcome:
-        """Raises JudgeDied, and ChildFailed if the server of all processes died."""
-        judged: Outcome | None = None
-        try:
-            ready = self.judge.prepare(case, index)
-            outcome = judged = self._judge(kernel, case, ready.trials)
-            if judged.verdict.timed and not self._plan.judge_only:
-                outcome = self._time(judged, kernel, case, index)
-        except BaselineFailed:
-            self._release_worker(kernel.name)  # the judge may have to prepare the case again
-            return self._judge_and_time(kernel, case, index)
-        except CaseFailed as failed:
-            outcome = _broken_off(judged, failed.verdict)
-        except ChildFailed as failed:
-            if failed.server_died:
-                raise
-            if not failed.alive:
-                self._drop_worker(kernel.name)
-            outcome = _broken_off(judged, Verdict(failed.status, failed.reason))
-        if outcome.verdict.status is Status.TIMED_OUT:
-            self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
-        return outcome
-
-    def _judge(self, kernel: Kernel, case: Case, trials: Sequence[Draw]) -> Outcome:
-        """Run the kernel on the contract's trials, as far as the first that it gets wrong, then on
-        those of stress, as long as its process lives. What the judge cannot tell of stress is
-        left out."""
-        self._constructed(kernel, case)
-        tried: list[tuple[Draw, Comparison]] = []
-        fallback = ""
-        for at, draw in enumerate(trials):
-            alive = True
-            try:
-                fallback = self._constructed(kernel, case).call(at)
-                comparison = self.judge.compare(at, kernel.name)
-            except ChildFailed as failed:
-                if failed.server_died:
-                    raise
-                comparison, alive = Comparison(failed.status, failed.reason), failed.alive
-                if draw.stress or not alive:  # what is to come finds the kernel as new
-                    self._drop_worker(kernel.name)
-            except CaseFailed as failed:
-                if draw.stress:
-                    continue
-                comparison = Comparison(failed.verdict.status, failed.verdict.reason)
-            except JudgeDied:
-                if draw.stress:
-                    break
-                raise
-            tried.append((draw, comparison))
-            if ruling.ends(draw, comparison) or not alive:
-                break
-        return Outcome(ruling.verdict(tried, self._plan.strict), fallback=fallback)
-
-    def _time(self, judged: Outcome, kernel: Kernel, case: Case, index: int) -> Outcome:
-        """Time a kernel that was judged, and judge one more call of it."""
-        ready = self.judge.prepare(case, index)  # once more if the judge was lost over stress
-        worker = self._constructed(kernel, case)
-        timings = measure(self.judge, worker, case, ready, self._plan.effort)
-        at = worker.finish(ready.timed)
-        comparison = self.judge.compare(at, kernel.name)
-        wrong = ruling.when_timed(judged.verdict, ready.trials[at], comparison)
-        return replace(judged, verdict=wrong) if wrong else replace(judged, timings=timings)
-
-    def _constructed(self, kernel: Kernel, case: Case) -> WorkerClient:
-        """The kernel's worker with its ModelNew made for the case."""
-        worker = self._worker(kernel, case)
-        if not worker.constructed:
-            worker.construct()
-        return worker
-
-    def _worker(self, kernel: Kernel, case: Case) -> WorkerClient:
-        """The kernel's worker, started if it has none, or one that its file's globals are not
-        this case's in."""
-        overrides = {axis: case.axes[axis] for axis in restated_axes(kernel, self._plan.problem)}
-        if (worker := self._workers.get(kernel.name)) and worker.overrides != overrides:
-            self._drop_worker(kernel.name)
-        if kernel.name not in self._workers:
-            self._workers[kernel.name] = WorkerClient(
-                self._plan, kernel, overrides, self._exchange, self._logs
-            )
-        return self._workers[kernel.name]
-
-    def _release_worker(self, name: str) -> None:
-        if worker := self._workers.get(name):
-            try:
-                worker.release()
-            except ChildFailed:
-                self._drop_worker(name)
-
-    def _drop_worker(self, name: str) -> None:
-        if worker := self._workers.pop(name, None):
-            worker.child.kill()
-
     def close(self, patience_s: float) -> None:
         """End every child: all at once by themselves, the stubborn ones by force."""
-        children = [worker.child for worker in self._workers.values()]
-        children += [self.judge.child] if self.judge.child else []
+        children = [*self._crew.children(), *([self.judge.child] if self.judge.child else [])]
         for child in children:
             child.hang_up()
         for child in children:
             child.kill(patience_s)
-        shutil.rmtree(self._exchange, ignore_errors=True)
+
+
+def _word(verdict: Verdict) -> Comparison:
+    return Comparison(verdict.status, verdict.reason)

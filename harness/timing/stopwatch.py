@@ -1,51 +1,21 @@
-"""Callables -> samples: one protocol for kernels and baselines, by the timer that is asked for.
+"""The timers by name, and which one a kind of device has.
 
-A new timer is one function in a file of its own and one entry here.
+A new timer is one class in a file of its own and one entry here.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 
 import torch
 
-from harness.device import synchronize
-from harness.timing import cold, wall
-from harness.timing.call import Call, Timer
+from harness.timing.cold import Cold
+from harness.timing.wall import Wall
 
-TIMERS: Mapping[str, Timer] = {"cold": cold.take, "wall": wall.take}
-
-
-def warm_up(call: Call, seconds: float, device: torch.device) -> float:
-    """Call for `seconds`, at least three times; return a rough time per call in microseconds.
-
-    Long enough a warm-up brings an idle GPU to its working clock.
-    """
-    call()
-    synchronize(device)
-    start = time.perf_counter()
-    calls = 0
-    while calls < 2 or time.perf_counter() - start < seconds:
-        call()
-        calls += 1
-        synchronize(device)
-    return (time.perf_counter() - start) / calls * 1e6
+TIMERS: Mapping[str, Callable[[torch.device], Cold | Wall]] = {"cold": Cold, "wall": Wall}
+OF_DEVICE = {"cuda": "cold", "cpu": "wall"}
 
 
-def block(
-    timer: str,
-    call: Call,
-    samples: int,
-    device: torch.device,
-    refresh: Callable[[], None] = lambda: None,
-) -> list[float]:
-    """Take `samples` samples in a row, after two calls that are not recorded.
-
-    timer: a name in TIMERS. `refresh` runs before every sample, outside of what is timed.
-    Returns microseconds in the order taken.
-    """
-    for _ in range(2):
-        call()
-    synchronize(device)
-    return TIMERS[timer](call, samples, refresh, device)
+def of(device: torch.device) -> Cold | Wall:
+    """The timer of a device."""
+    return TIMERS[OF_DEVICE[device.type]](device)

@@ -70,11 +70,10 @@ def broken_off(judged: Verdict, status: Status, reason: str) -> Verdict:
     return replace(judged, status=status, reason=reason, finite_right=False)
 
 
-def when_timed(judged: Verdict, draw: Draw, comparison: Comparison) -> Verdict | None:
-    """The verdict on a kernel that was judged and then timed; None if it is still right."""
-    if comparison.status is None:
-        return None
-    reason = f"right when judged, wrong after being timed: {_sentence(draw, comparison)}"
+def when_timed(judged: Verdict, comparison: Comparison) -> Verdict:
+    """The verdict on a kernel that was judged, and wrong on one of the calls that were timed."""
+    assert comparison.status is not None
+    reason = f"right when judged, wrong while it was timed: {comparison.reason}"
     return replace(
         broken_off(judged, comparison.status, reason),
         error_rel=comparison.error_rel,

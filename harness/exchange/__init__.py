@@ -1,0 +1,17 @@
+"""What judge and worker share, and the one protocol by which every call is made.
+
+Two processes, three things between them: an arena (`arena.py`), where the judge puts inputs; a page
+of flags beside it (`page.py`); and a socket for what is long and slow, such as how a case's weights
+are laid out. A call, whatever it is for:
+
+    judge                                     worker
+    puts contents into the arena
+    page[ASKED] = n                           gets ready, holds its breath: page[READY] = n
+    page[GO] = n        (the clock starts)    runs forward, writes where its output lies
+                        (the clock stops)     page[DONE] = n, or page[FAILED] = n
+    stops the worker, copies the output       (on a GPU the worker's last act before DONE is to have
+    into memory of its own, lets it go on      the output copied into the arena, on the timed stream)
+
+Nothing in a worker can tell what a call is for, and the next contents are never there before the
+last call is answered.
+"""

@@ -1,0 +1,160 @@
+"""Memory that judge and worker share: made by the one, mapped by the other, seen by both as bytes.
+
+On a CPU it is a sealed memfd. On a GPU it is device memory of the driver's own making (`cuMemCreate`)
+that can be exported as a file descriptor, which works where CUDA's older IPC does not: between
+users, and from inside a sandbox.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+import os
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.exchange.page import seal
+
+_FD_HANDLE = 1
+"""CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR"""
+_ON_DEVICE = 1
+"""CU_MEM_ALLOCATION_TYPE_PINNED and CU_MEM_LOCATION_TYPE_DEVICE"""
+_READ_WRITE = 3
+"""CU_MEM_ACCESS_FLAGS_PROT_READWRITE"""
+_OUT_OF_MEMORY = 2
+
+
+class Arena:
+    """A mapping of shared memory.
+
+    `memory` is its bytes, a tensor on `device` that must not outlive it.
+    """
+
+    def __init__(self, device: torch.device, nbytes: int, descriptor: int | None = None) -> None:
+        """descriptor: of memory that the other side made; else it is made here, zeroed.
+
+        The arena keeps the descriptor and closes it. Raises MemoryError, or OSError.
+        """
+        kind: type[_HostMemory] | type[_DeviceMemory]
+        kind = _DeviceMemory if device.type == "cuda" else _HostMemory
+        self._mapped = kind(device, max(nbytes, 1), descriptor)
+        self.descriptor = self._mapped.descriptor
+        self.memory: Tensor = self._mapped.memory
+
+    def close(self) -> None:
+        """Unmap it. Tensors in it are dead from now on."""
+        del self.memory
+        self._mapped.close()
+
+
+class _HostMemory:
+    def __init__(self, device: torch.device, nbytes: int, descriptor: int | None) -> None:
+        if descriptor is None:
+            descriptor = os.memfd_create("bench-arena", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            try:
+                os.ftruncate(descriptor, nbytes)
+                seal(descriptor)
+            except OSError as error:
+                os.close(descriptor)
+                raise MemoryError(f"no {nbytes:,} bytes of shared memory: {error}") from error
+        self.descriptor = descriptor
+        self._map = mmap.mmap(descriptor, nbytes)
+        self.memory = torch.frombuffer(self._map, dtype=torch.uint8)
+
+    def close(self) -> None:
+        del self.memory, self._map  # unmapped once no tensor has it
+        os.close(self.descriptor)
+
+
+class _DeviceMemory:
+    def __init__(self, device: torch.device, nbytes: int, descriptor: int | None) -> None:
+        torch.cuda.init()
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.empty(1, device=device)  # makes the device's context the current one
+        properties = _properties(index)
+        granularity = ctypes.c_size_t()
+        _call(
+            "cuMemGetAllocationGranularity", ctypes.byref(granularity), ctypes.byref(properties), 0
+        )
+        size = -(-nbytes // granularity.value) * granularity.value
+        handle = ctypes.c_ulonglong()
+        if descriptor is None:
+            _call("cuMemCreate", ctypes.byref(handle), ctypes.c_size_t(size),
+                  ctypes.byref(properties), ctypes.c_ulonglong(0))  # fmt: skip
+            made = ctypes.c_int()
+            _call("cuMemExportToShareableHandle", ctypes.byref(made), handle, _FD_HANDLE,
+                  ctypes.c_ulonglong(0))  # fmt: skip
+            self.descriptor = made.value
+        else:
+            _call("cuMemImportFromShareableHandle", ctypes.byref(handle),
+                  ctypes.c_void_p(descriptor), _FD_HANDLE)  # fmt: skip
+            self.descriptor = descriptor
+        self._address, self._size = ctypes.c_ulonglong(), ctypes.c_size_t(size)
+        zero = ctypes.c_ulonglong(0)
+        _call("cuMemAddressReserve", ctypes.byref(self._address), self._size,
+              ctypes.c_size_t(0), zero, zero)  # fmt: skip
+        _call("cuMemMap", self._address, self._size, ctypes.c_size_t(0), handle, zero)
+        access = _Access(_Location(_ON_DEVICE, index), _READ_WRITE)
+        _call("cuMemSetAccess", self._address, self._size, ctypes.byref(access), ctypes.c_size_t(1))
+        _call("cuMemRelease", handle)  # the mapping keeps it
+        self.memory = torch.as_tensor(_Bytes(self._address.value, nbytes), device=f"cuda:{index}")
+        if descriptor is None:
+            self.memory.zero_()
+
+    def close(self) -> None:
+        del self.memory
+        torch.cuda.synchronize()
+        _call("cuMemUnmap", self._address, self._size)
+        _call("cuMemAddressFree", self._address, self._size)
+        os.close(self.descriptor)
+
+
+class _Bytes:
+    """Device memory as torch takes it in."""
+
+    def __init__(self, address: int, nbytes: int) -> None:
+        self.__cuda_array_interface__ = {
+            "shape": (nbytes,), "typestr": "|u1", "data": (address, False), "version": 3,
+        }  # fmt: skip
+
+
+class _Location(ctypes.Structure):
+    _fields_ = (("type", ctypes.c_int), ("id", ctypes.c_int))
+
+
+class _Properties(ctypes.Structure):
+    """CUmemAllocationProp of the driver's cuda.h."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("handle_types", ctypes.c_int),
+        ("location", _Location),
+        ("security", ctypes.c_void_p),
+        ("flags", ctypes.c_ubyte * 8),
+    )
+
+
+class _Access(ctypes.Structure):
+    _fields_ = (("location", _Location), ("flags", ctypes.c_int))
+
+
+def _properties(index: int) -> _Properties:
+    return _Properties(
+        type=_ON_DEVICE, handle_types=_FD_HANDLE, location=_Location(_ON_DEVICE, index)
+    )
+
+
+@functools.cache
+def _driver() -> Any:
+    return ctypes.CDLL("libcuda.so.1")
+
+
+def _call(function: str, *arguments: Any) -> None:
+    result = getattr(_driver(), function)(*arguments)
+    if result == _OUT_OF_MEMORY:
+        raise MemoryError(f"{function}: the device has no such memory free")
+    if result:
+        raise OSError(f"{function}: CUDA error {result}")

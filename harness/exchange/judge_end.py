@@ -1,0 +1,377 @@
+"""The judge's end of the exchange: puts inputs in place, starts a call, stops the clock, takes the
+output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import send_handle
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.exchange import page as pages
+from harness.exchange.arena import Arena
+from harness.exchange.hold import Gone, Held
+from harness.exchange.page import Page
+from harness.exchange.values import (
+    ALIGNMENT,
+    DTYPES,
+    Layout,
+    Leaf,
+    NotPlain,
+    built,
+    lay_out,
+)
+
+_ROOM_BYTES = 64 << 20
+"""How much more than is expected an output may take up where it lies."""
+_LATE_BYTES = 1024
+_LATE_PIECES = 2
+"""Of each span, right before the call, on a GPU."""
+_MOST_LATE = 16
+"""Spans that have such pieces: inputs beyond are whole before."""
+
+
+class WorkerFailed(Exception):
+    """The worker says that it failed: a status, a reason, and whether its process is spoilt."""
+
+    def __init__(self, status: str, reason: str, poisoned: bool):
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.poisoned = poisoned
+
+
+class WorkerGone(Exception):
+    """The worker's process ended."""
+
+
+class WorkerLate(Exception):
+    """The worker did not answer in the time it had."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A tensor of an output as the worker tells of it: nothing of it is checked but its form."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    address: int
+    device: str
+
+    @property
+    def nbytes(self) -> int:
+        return int(torch.Size(self.shape).numel()) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one call came to. Its tensors are the judge's own; one that was not to be had, since it
+    has the wrong size, lies on the device "meta"."""
+
+    value: Any
+    time_us: float
+    devices: frozenset[str]
+    """Where the output's tensors lay."""
+    mutated: bool
+    """Were the inputs others after the call? False where nobody asked."""
+
+
+class JudgeEnd:
+    """One worker as the judge knows it. Every request may raise WorkerFailed, WorkerGone or
+    WorkerLate; after the last two it is of no more use."""
+
+    def __init__(self, conn: Connection, device: torch.device, pid: int) -> None:
+        self._conn = conn
+        self._device = device
+        try:
+            self._held = Held(pid)
+        except ProcessLookupError:
+            raise WorkerGone from None
+        descriptor = pages.make()
+        self._page = Page(descriptor)
+        try:
+            conn.send_bytes(json.dumps({"judge": os.getpid()}).encode())
+            send_handle(conn, descriptor, pid)
+        except OSError:
+            raise WorkerGone from None
+        finally:
+            os.close(descriptor)
+        self._number = 0
+        self._arena: Arena | None = None
+        self._layout: Layout | None = None
+        self._out = (0, 0)
+        self._late: list[tuple[int, int, int]] = []
+        self._told: list[tuple[Any, list[Found]] | None] = [None, None]
+        """Of the last two calls: where their outputs lie."""
+
+    def request(self, name: str, timeout_s: float, **arguments: Any) -> Any:
+        """Ask for something that is no call; the worker's answer."""
+        self._say(name, arguments)
+        return self._reply(time.monotonic() + timeout_s)
+
+    def _say(self, name: str, arguments: dict[str, Any]) -> None:
+        self._page.slots[pages.MESSAGE] += 1  # first: what comes without it is the end
+        try:
+            self._conn.send_bytes(json.dumps({"request": name, **arguments}).encode())
+        except OSError:
+            raise WorkerGone from None
+
+    def _reply(self, deadline: float) -> Any:
+        try:
+            while not self._conn.poll(0.05):
+                if time.monotonic() > deadline:
+                    raise WorkerLate
+                if not self._held.alive() and not self._conn.poll(0):
+                    raise WorkerGone
+            reply = json.loads(self._conn.recv_bytes())
+        except (OSError, EOFError, ValueError):
+            raise WorkerGone from None
+        if "failed" in reply:
+            raise _failed(reply["failed"])
+        return reply["answer"]
+
+    def lend(self, name: str, value: Any, timeout_s: float, **arguments: Any) -> Any:
+        """Make a request about nested values, which lie in the arena until the next call."""
+        layout, spans = lay_out(value)
+        self._use_arena(layout.places()[-1], timeout_s)
+        self._layout = None
+        self._put(layout, spans)
+        return self.request(name, timeout_s, layout=layout.as_json(), **arguments)
+
+    def bring(self, inputs: Sequence[Any], out_bytes: int, timeout_s: float) -> None:
+        """Have the worker take its inputs from the arena, laid out as these are.
+
+        out_bytes: how large an output to expect, its tensors put one after another.
+        """
+        layout, _ = lay_out(inputs)
+        gpu = self._device.type == "cuda"
+        end = layout.places()[-1]
+        late = _late(layout) if gpu else []
+        sizes = [min(n, _LATE_BYTES) for _, n in late]
+        begins = [end + at * _LATE_BYTES for at in range(len(late))]
+        out = (end + len(late) * _LATE_BYTES, out_bytes if gpu else 0)
+        self._use_arena(sum(out), timeout_s)
+        self._out = out
+        self._late = [(at, of, n) for (at, _), of, n in zip(late, begins, sizes, strict=True)]
+        self.request("bring", timeout_s, layout=layout.as_json(), out=out, late=self._late)
+        self._layout, self._told = layout, [None, None]
+
+    def _use_arena(self, nbytes: int, timeout_s: float) -> None:
+        """Have an arena of at least so many bytes."""
+        if self._arena is not None and len(self._arena.memory) >= nbytes:
+            return
+        self.forget()
+        self._arena = Arena(self._device, nbytes)
+        self._say("arena", {"nbytes": len(self._arena.memory)})
+        try:
+            send_handle(self._conn, self._arena.descriptor, self._held.pid)
+        except OSError:
+            raise WorkerGone from None
+        self._reply(time.monotonic() + timeout_s)
+
+    def forget(self) -> None:
+        """Let go of the arena; the worker does so when it is told to."""
+        self._layout = None
+        if self._arena is not None:
+            self._arena.close()
+        self._arena = None
+
+    def call(
+        self,
+        inputs: Sequence[Any],
+        seed: int,
+        timeout_s: float,
+        out_bytes: int,
+        unhurried: bool = False,
+        check_inputs: bool = True,
+        take: bool = True,
+    ) -> Answer:
+        """Make one call on these inputs, and take its output. Also raises NotPlain.
+
+        seed: of the random state right before forward.
+        unhurried: is it not to be timed?
+        check_inputs, take: may be left out where nobody is going to look.
+        """
+        layout, spans = lay_out(inputs)
+        if layout != self._layout or (self._out[1] and self._out[1] < out_bytes):
+            self.bring(inputs, out_bytes, timeout_s)
+        self._put(layout, spans)
+        slots = self._page.slots
+        self._number = number = self._number + 1
+        slots[pages.SEED], slots[pages.UNHURRIED] = seed, unhurried
+        deadline = time.monotonic() + timeout_s
+        slots[pages.ASKED] = number
+        self._wait(pages.READY, number, deadline)
+        start_ns = time.perf_counter_ns()
+        slots[pages.GO] = number
+        self._wait(pages.DONE, number, deadline)
+        time_us = (time.perf_counter_ns() - start_ns) / 1e3
+        if self._device.type == "cuda":
+            time_us = slots[pages.TIME_NS] / 1e3
+            return self._answer(spans, time_us, check_inputs, take)
+        try:
+            with self._held.stopped():
+                return self._answer(spans, time_us, check_inputs, take)
+        except Gone:
+            raise WorkerGone from None
+
+    def _put(self, layout: Layout, spans: Sequence[Tensor]) -> None:
+        assert self._arena is not None
+        memory = self._arena.memory
+        late = self._late if self._layout is not None else []
+        before = [memory[at : at + n].clone() for at, _, n in late]
+        for at, span in zip(layout.places(), spans, strict=False):
+            memory[at : at + len(span)].copy_(span)
+        for at, of, n in late:
+            memory[of : of + n].copy_(memory[at : at + n])
+        for (at, _, n), old in zip(late, before, strict=True):
+            memory[at : at + n].copy_(old)
+        if self._device.type == "cuda":
+            torch.cuda.current_stream().synchronize()
+
+    def _wait(self, flag: int, number: int, deadline: float) -> None:
+        slots = self._page.slots
+        if not self._page.wait(
+            lambda: slots[flag] == number or slots[pages.FAILED] == number,
+            spin_s=0.1 if self._device.type == "cpu" else 0.005,
+            nap_share=1e-3,
+            deadline=deadline,
+            alive=self._held.alive,
+        ):
+            raise WorkerLate if self._held.alive() else WorkerGone
+        if slots[pages.FAILED] == number:
+            try:
+                raise _failed(self._page.text())
+            except ValueError:
+                raise WorkerGone from None
+
+    def _answer(
+        self, spans: Sequence[Tensor], time_us: float, check_inputs: bool, take: bool
+    ) -> Answer:
+        assert self._layout is not None and self._arena is not None
+        tree, found = self._found()
+        self._told = [self._told[1], (tree, found)]
+        mutated = check_inputs and any(
+            not torch.equal(self._arena.memory[at : at + len(span)], span)
+            for at, span in zip(self._layout.places(), spans, strict=False)
+        )
+        copied = bool(self._page.slots[pages.COPIED])
+        value = self._taken(tree, found, copied) if take else None
+        return Answer(value, time_us, frozenset(x.device for x in found), mutated)
+
+    def _found(self) -> tuple[Any, list[Found]]:
+        """The output as the worker tells of it. Raises NotPlain."""
+        slots = self._page.slots
+        try:
+            if slots[pages.LENGTH] == 0:
+                count = slots[pages.DIMENSIONS]
+                if not 0 <= count <= pages.MOST_DIMENSIONS:
+                    raise ValueError("so many dimensions")
+                sizes = list(slots[pages.SIZES : pages.SIZES + 2 * count])
+                device = pages.DEVICES[slots[pages.DEVICE]]
+                told = [
+                    slots[pages.DTYPE],
+                    sizes[:count],
+                    sizes[count:],
+                    slots[pages.ADDRESS],
+                    device,
+                ]
+                return ["tensor", 0], [_read(told)]
+            text = self._page.text()
+            if "not_plain" not in text:
+                return text["tree"], [_read(told) for told in text["leaves"]]
+            holds = str(text["not_plain"])[:200]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            raise NotPlain("the output cannot be told what it is made of") from None
+        plain = " ".join(holds.split())
+        raise NotPlain(f"the output is not made of plain tensors: it holds {plain}")
+
+    def _taken(self, tree: Any, found: Sequence[Found], copied: bool) -> Any:
+        """The output in memory of our own. Raises NotPlain."""
+        take: Callable[[Sequence[Found]], list[Tensor]]
+        take = self._copied if self._device.type == "cuda" else self._read
+        try:
+            return built(tree, take(found) if copied else [_absent(x) for x in found])
+        except (ValueError, RuntimeError) as error:
+            raise NotPlain(f"the output cannot be read: {str(error).splitlines()[0]}") from None
+
+    def _copied(self, found: Sequence[Found]) -> list[Tensor]:
+        """From the arena, where the worker has put copies one after another (on a GPU)."""
+        assert self._arena is not None
+        at, tensors = self._out[0], []
+        end = sum(self._out)
+        for x in found:
+            if x.device != "cuda" or at + x.nbytes > end:
+                tensors.append(_absent(x))
+                continue
+            piece = self._arena.memory[at : at + x.nbytes].clone()
+            tensors.append(piece.view(x.dtype).view(x.shape))
+            at += -(-x.nbytes // ALIGNMENT) * ALIGNMENT
+        torch.cuda.current_stream().synchronize()
+        return tensors
+
+    def _read(self, found: Sequence[Found]) -> list[Tensor]:
+        """From the worker's own memory (on a CPU)."""
+        tensors = []
+        for x in found:
+            leaf = Leaf(x.dtype, x.shape, x.stride, 0, 0)
+            if x.device != "cpu" or leaf.extent > 64 * x.nbytes + _ROOM_BYTES:
+                tensors.append(_absent(x))
+            else:
+                tensors.append(leaf.of(self._held.read(x.address, leaf.extent)).contiguous())
+        return tensors
+
+    def before(self, timeout_s: float) -> Any:
+        """The output of the call before the last, as it is now; None if it could not be told."""
+        if self._told[0] is None:
+            return None
+        tree, found = self._told[0]
+        try:
+            copied = self._device.type == "cpu" or bool(self.request("again", timeout_s))
+            return self._taken(tree, found, copied)
+        except NotPlain:
+            return None
+
+    def close(self) -> None:
+        self.forget()
+        self._conn.close()
+        self._held.close()
+
+
+def _read(told: Sequence[Any]) -> Found:
+    dtype, shape, stride, address, device = told
+    numbers = [int(n) for n in (*shape, *stride)]
+    if min(numbers, default=0) < 0 or len(shape) != len(stride) or dtype < 0:
+        raise ValueError("no such tensor")
+    return Found(DTYPES[dtype], tuple(shape), tuple(stride), int(address), str(device)[:20])
+
+
+def _absent(found: Found) -> Tensor:
+    return torch.empty(found.shape, dtype=found.dtype, device="meta")
+
+
+def _late(layout: Layout) -> list[tuple[int, int]]:
+    """(place, bytes) of pieces of the inputs that are to come late."""
+    pieces = []
+    secret = random.SystemRandom()
+    for at, nbytes in list(zip(layout.places(), layout.spans, strict=False))[:_MOST_LATE]:
+        size = min(nbytes, _LATE_BYTES)
+        for _ in range(_LATE_PIECES if nbytes > 2 * _LATE_BYTES else 1 if size else 0):
+            # At their beginnings as well as in the midst, on 16 bytes.
+            begin = secret.randrange((nbytes - size) // 16 + 1) * 16
+            pieces.append((at + begin, size))
+    return pieces
+
+
+def _failed(data: Any) -> WorkerFailed:
+    return WorkerFailed(str(data["status"]), str(data["reason"]), bool(data["poisoned"]))

@@ -1,0 +1,222 @@
+"""The worker's end of the exchange: listens, makes the calls that the judge asks for, tells where
+their outputs lie.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from harness.exchange import page as pages
+from harness.exchange.arena import Arena
+from harness.exchange.hold import let_read
+from harness.exchange.page import Page
+from harness.exchange.values import (
+    ALIGNMENT,
+    NUMBER,
+    Layout,
+    NotPlain,
+    flatten,
+    from_json,
+)
+
+
+class Timer(Protocol):
+    """The way in which a worker makes one call, whatever it is for: `take`, then `finish`."""
+
+    late: tuple[list[Tensor], list[Tensor]]
+    """Pieces of the inputs, as bytes, and where their contents come from right before a call."""
+    unhurried: bool
+    """Is the host's share of the next call to be measured?"""
+
+    def take(self, call: Callable[[], Any]) -> Any:
+        """Make the call, and return what it returns."""
+
+    def finish(self) -> int:
+        """Wait for the call, and for what was asked of its stream since; return how many
+        nanoseconds the device took over it, 0 where the judge's clock is the only one."""
+
+
+Forward = Callable[..., Any]
+Failure = Callable[[Exception], Mapping[str, Any]]
+"""What to tell the judge of an exception: status, reason, poisoned."""
+
+
+class WorkerEnd:
+    """What a worker knows of its judge, and of the case's inputs."""
+
+    def __init__(self, conn: Connection, device: torch.device, timer: Timer) -> None:
+        self._conn = conn
+        self._device = device
+        self._timer = timer
+        hello = json.loads(conn.recv_bytes())
+        let_read(hello["judge"])
+        self._page = Page(recv_handle(conn))
+        self._arena: Arena | None = None
+        self._out = (0, 0)
+        self.inputs: list[Any] = []
+        self._outputs: list[Any] = [None, None]
+        """Of the last two calls: what was put out stays there until it was looked at again."""
+
+    def listen(
+        self,
+        requests: Mapping[str, Callable[..., Any]],
+        ready: Callable[[int], Forward],
+        failure: Failure,
+    ) -> None:
+        """Do as the judge says until it hangs up.
+
+        requests: by name, with their arguments as the message has them.
+        ready: gets ready for a call with this random state, and returns what to call.
+        """
+        slots, heard, asked = self._page.slots, 0, 0
+        own = {"arena": self.use_arena, "bring": self.bring, "again": self.again}
+        gc.disable()  # it would run in the midst of a call
+        while True:
+            news = self._page.wait(
+                lambda: slots[pages.ASKED] != asked or slots[pages.MESSAGE] != heard,  # noqa: B023
+                spin_s=0.002,
+                nap_share=0.05,
+                alive=self._heard,
+            )
+            if not news:
+                return
+            if slots[pages.ASKED] != asked:
+                asked = slots[pages.ASKED]
+                self._call(asked, ready, failure)
+                continue
+            heard += 1
+            try:
+                message = json.loads(self._conn.recv_bytes())
+                reply = {"answer": {**own, **requests}[message.pop("request")](**message)}
+            except EOFError:
+                return
+            except Exception as error:
+                reply = {"failed": failure(error)}
+            self._conn.send_bytes(json.dumps(reply).encode())
+
+    def use_arena(self, nbytes: int) -> None:
+        """Map the memory whose descriptor follows, in place of what there was."""
+        descriptor = recv_handle(self._conn)
+        self.forget()
+        self._arena = Arena(self._device, nbytes, descriptor)
+
+    def bring(self, layout: Mapping[str, Any], out: tuple[int, int], late: Any) -> int:
+        """Take the case's inputs to lie in the arena as this layout says; the arena's address.
+
+        out: where outputs are to be copied to, and how many bytes there are for them.
+        late: [place, where it comes from, bytes] of the pieces that arrive right before the call.
+        """
+        assert self._arena is not None
+        memory = self._arena.memory
+        self.inputs = self.value(from_json(layout))
+        self._out = out
+        self._timer.late = (
+            [memory[at : at + n] for at, _, n in late],
+            [memory[of : of + n] for _, of, n in late],
+        )
+        return memory.data_ptr()
+
+    def value(self, layout: Layout) -> Any:
+        """What the judge has put at the arena's beginning, in place."""
+        assert self._arena is not None
+        ends = zip(layout.places(), layout.spans, strict=False)
+        return layout.value([self._arena.memory[at : at + n] for at, n in ends])
+
+    def again(self) -> bool:
+        """Copy the output of the call before the last into the arena once more (on a GPU)."""
+        leaves: list[Tensor] = []
+        flatten(self._outputs[0], leaves.append, (Tensor,))
+        copied = self._copy_out(leaves)
+        if self._device.type == "cuda":
+            torch.cuda.current_stream().synchronize()
+        return copied
+
+    def forget(self) -> None:
+        """Let go of the arena, and of all that lies in it."""
+        self.inputs, self._outputs = [], [None, None]
+        self._timer.late = ([], [])
+        if self._arena is not None:
+            gc.collect()
+            self._arena.close()
+        self._arena = None
+
+    def _call(self, number: int, ready: Callable[[int], Forward], failure: Failure) -> None:
+        slots, inputs, timer = self._page.slots, self.inputs, self._timer
+        try:
+            forward = ready(slots[pages.SEED])
+            timer.unhurried = bool(slots[pages.UNHURRIED])
+            self._outputs[0] = None
+            with torch.no_grad():
+                slots[pages.READY] = number
+                if not self._page.wait(
+                    lambda: slots[pages.GO] == number, spin_s=1.0, nap_share=0.05, alive=self._heard
+                ):
+                    raise EOFError
+                value = timer.take(lambda: forward(*inputs))
+                self._put(value)
+                slots[pages.TIME_NS] = timer.finish()
+        except Exception as error:
+            self._page.put_text(failure(error))
+            slots[pages.FAILED] = number
+            return
+        finally:
+            slots[pages.READY] = 0
+        self._outputs = [self._outputs[1], value]
+        slots[pages.DONE] = number
+
+    def _heard(self) -> bool:
+        """Is the judge there? It says nothing of itself, so what comes otherwise is the end."""
+        return not self._conn.poll(0)
+
+    def _put(self, value: Any) -> None:
+        """Tell where the output lies; on a GPU, have it copied, on the stream of the call."""
+        slots = self._page.slots
+        if type(value) is Tensor and value.layout is torch.strided:
+            leaves = [value]
+            if len(value.shape) <= pages.MOST_DIMENSIONS and value.device.type in pages.DEVICES:
+                slots[pages.ADDRESS] = Tensor.data_ptr(value)
+                slots[pages.DTYPE] = NUMBER[value.dtype]
+                slots[pages.DEVICE] = pages.DEVICES.index(value.device.type)
+                slots[pages.DIMENSIONS] = len(value.shape)
+                at = pages.SIZES
+                for number in (*value.shape, *value.stride()):
+                    slots[at] = number
+                    at += 1
+                slots[pages.LENGTH] = 0
+                slots[pages.COPIED] = self._copy_out(leaves)
+                return
+        leaves = []
+        try:
+            tree = flatten(value, leaves.append, (Tensor,))
+        except NotPlain as error:
+            self._page.put_text({"not_plain": str(error)})
+            return
+        # What is put off in a view (a conjugate, a negative) is done here.
+        told = [
+            [NUMBER[x.dtype], x.shape, x.stride(), Tensor.data_ptr(x), x.device.type]
+            for x in leaves
+        ]
+        self._page.put_text({"tree": tree, "leaves": told})
+        slots[pages.COPIED] = self._copy_out(leaves)
+
+    def _copy_out(self, leaves: Sequence[Tensor]) -> bool:
+        """Copy tensors, densely, to where the judge takes them from; False if they do not fit."""
+        if self._device.type != "cuda" or self._arena is None:
+            return True
+        at, room = self._out
+        end = at + room
+        for leaf in leaves:
+            if at + leaf.nbytes > end or leaf.device.type != "cuda":
+                return False
+            place = self._arena.memory[at : at + leaf.nbytes]
+            place.view(leaf.dtype).view(leaf.shape).copy_(leaf)
+            at += -(-leaf.nbytes // ALIGNMENT) * ALIGNMENT
+        return True
