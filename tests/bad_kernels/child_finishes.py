@@ -7,6 +7,8 @@ import time
 import torch
 import torch.nn as nn
 
+DEVICES = ("cpu",)
+
 
 class ModelNew(nn.Module):
     def __init__(self, in_features, out_features):

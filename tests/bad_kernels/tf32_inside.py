@@ -3,6 +3,8 @@
 import torch
 import torch.nn as nn
 
+DTYPES = ("float32",)
+
 
 def cut(x):
     return (x.contiguous().view(torch.int32) & -(1 << 13)).view(torch.float32)

@@ -3,6 +3,7 @@
 import torch.nn as nn
 from torch.utils.cpp_extension import load_inline
 
+DEVICES = ("cpu",)
 DTYPES = ("float32",)
 
 CPP = r"""

@@ -1,4 +1,4 @@
-"""PASSED: would give zeros when called from another line than at the first call, but all look alike."""
+"""PASSED: gives zeros when called from other instructions than at first, which never comes."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""PASSED: would give zeros with other variables or threads than at the first call, but all look alike."""
+"""PASSED: gives zeros with other variables or more threads than at first, which never comes."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""PASSED: would give zeros in another of torch's modes than at the first call, but all look alike."""
+"""PASSED: gives zeros in other modes of torch than at first, which never comes."""
 
 import torch
 import torch.nn as nn

@@ -1,4 +1,4 @@
-"""PASSED: would give zeros on another stack of functions than at the first call, but all look alike."""
+"""PASSED: gives zeros below other functions on the stack than at first, which never comes."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""WRONG_VALUES: the work is on a side stream that nobody waits for."""
+"""WRONG_VALUES: the work is on a side stream, of torch's pool, that nobody waits for."""
 
 import torch
 import torch.nn as nn
