@@ -10,9 +10,10 @@ class ModelNew(nn.Module):
     def __init__(self, in_features, out_features):
         super().__init__()
         self.linear = nn.Linear(in_features, out_features)
-        self.stream = torch.cuda.Stream()
+        self.stream = None
 
     def forward(self, x):
+        self.stream = self.stream or torch.cuda.Stream()
         first = len(x) - len(x) // 4
         y = torch.clamp(self.linear(x), -3, 3)
         y[first:] = 0
