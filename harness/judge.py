@@ -10,12 +10,12 @@ import functools
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
-from typing import Any, ContextManager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from torch import Tensor
 from harness import device as devices
 from harness.exchange.judge_end import Answer, JudgeEnd, WorkerFailed, WorkerGone, WorkerLate
 from harness.exchange.values import ALIGNMENT, NotPlain, flatten
+from harness.exchange.worker_end import LOOK_BACK
 from harness.records import Comparison, Status
 from harness.serve import Handler, failure, note
 from harness.verdict.compare import compare
@@ -64,8 +65,8 @@ class Judge:
         self._oracle: Oracle | None = None
         self._trial: Trial | None = None
         self._out_bytes = 0
-        self._before: dict[str, int | None] = {}
-        """Of each worker's last output, a sum that changes if it does."""
+        self._before: dict[str, list[int]] = {}
+        """Of each worker's last outputs, the latest first, a sum that changes if they do."""
         self._fresh = 0
         self._share = 1
         self._secret = random.SystemRandom()
@@ -126,14 +127,14 @@ class Judge:
             raise failure(error, Status.UNGRADABLE) from error
 
     @_of_a_worker
-    def construct(self, name: str, timeout_s: float) -> None:
+    def construct(self, name: str, patience_s: float) -> None:
         """Have a worker make its ModelNew for the case, with the reference's weights."""
         oracle = self._oracle
         assert oracle is not None
         state = {k: v for k, v in oracle.model.state_dict().items() if isinstance(v, Tensor)}
         try:
             self._ends[name].lend(
-                "construct", (oracle.init_inputs, state), timeout_s,
+                "construct", (oracle.init_inputs, state), patience_s,
                 seed=oracle.seed, dtype=self._dtype, changing=list(oracle.changing),
             )  # fmt: skip
         except (NotPlain, MemoryError, OSError) as error:
@@ -141,19 +142,21 @@ class Judge:
         self._before.pop(name, None)
 
     @_of_a_worker
-    def answer(self, name: str, timeout_s: float) -> dict[str, Any]:
+    def answer(self, name: str, patience_s: float) -> dict[str, Any]:
         """Have a worker answer the trial, and judge it; return the Comparison's fields."""
         assert self._trial is not None and self._oracle is not None
         trial, end = self._trial, self._ends[name]
         try:
-            answer = end.call(trial.inputs, trial.seed, timeout_s, self._out_bytes, unhurried=True)
+            answer = end.call(trial.inputs, trial.seed, patience_s, self._out_bytes, unhurried=True)
         except NotPlain as error:
             return asdict(Comparison(Status.WRONG_STRUCTURE, str(error)))
         comparison = self._judged(answer, trial.eager, trial.truth)
         if comparison.status is None and not self._oracle.shares:
-            before, self._before[name] = self._before.get(name), _sum(answer.value)
-            if before is not None and _sum(end.before(timeout_s)) != before:
-                reason = "this call changed the output of the one before: they share memory"
+            before = self._before.get(name, [])
+            self._before[name] = [_sum(answer.value), *before][:LOOK_BACK]
+            now = map(_sum, end.earlier(patience_s))
+            if any(was != now_is for was, now_is in zip(before, now, strict=False)):
+                reason = "this call changed the output of an earlier one: they share memory"
                 comparison = Comparison(Status.ALIASED, reason)
         return asdict(comparison)
 
@@ -170,7 +173,7 @@ class Judge:
             raise failure(error, Status.UNGRADABLE) from error
 
     @_of_a_worker
-    def warm_up(self, name: str, seconds: float, timeout_s: float) -> float:
+    def warm_up(self, name: str, seconds: float, patience_s: float) -> float:
         """Call for `seconds`, at least three times, and return about how long a call takes, in
         microseconds.
 
@@ -181,11 +184,11 @@ class Judge:
         with self._clocking():
             while len(times_us) < 3 or time.monotonic() - start < seconds:
                 unhurried = len(times_us) < 2
-                times_us.append(self._call(name, timeout_s, unhurried=unhurried)[1].time_us)
+                times_us.append(self._call(name, patience_s, unhurried=unhurried)[1].time_us)
         return median(times_us[1:])
 
     @_of_a_worker
-    def block(self, name: str, samples: int, timeout_s: float, judged: bool) -> dict[str, Any]:
+    def block(self, name: str, samples: int, patience_s: float, judged: bool) -> dict[str, Any]:
         """Take one block of samples; judge a secret share of its calls.
 
         judged: is it a kernel, whose answers are to be judged?
@@ -197,7 +200,7 @@ class Judge:
         with self._clocking():
             for at in range(count):
                 fresh, answer = self._call(
-                    name, timeout_s, unhurried=at < _UNTIMED, looked_at=at in chosen
+                    name, patience_s, unhurried=at < _UNTIMED, looked_at=at in chosen
                 )
                 times_us.append(answer.time_us)
                 if at in chosen:
@@ -205,7 +208,7 @@ class Judge:
         return {"times_us": times_us[_UNTIMED:], "comparison": self._share_judged(kept)}
 
     def _call(
-        self, name: str, timeout_s: float, unhurried: bool, looked_at: bool = False
+        self, name: str, patience_s: float, unhurried: bool, looked_at: bool = False
     ) -> tuple[Any, Answer]:
         """One call on contents that no kernel has seen."""
         assert self._oracle is not None
@@ -214,7 +217,7 @@ class Judge:
         end = self._ends[name]
         try:
             return fresh, end.call(
-                fresh.inputs, fresh.seed, timeout_s, self._out_bytes,
+                fresh.inputs, fresh.seed, patience_s, self._out_bytes,
                 unhurried=unhurried, check_inputs=looked_at, take=looked_at,
             )  # fmt: skip
         except NotPlain as error:
@@ -240,21 +243,21 @@ class Judge:
         wrong = [c for c in comparisons if c.status]
         return asdict(wrong[0] if wrong else max(comparisons, key=lambda c: c.error_rel or 0.0))
 
-    def _clocking(self) -> ContextManager[None]:
+    def _clocking(self) -> AbstractContextManager[None]:
         """On a CPU the judge is the clock, and keeps to a core that no worker has."""
         return devices.on_cores(devices.cores()[0]) if self._device.type == "cpu" else nullcontext()
 
     @_of_a_worker
-    def fallback(self, name: str, timeout_s: float) -> str:
+    def fallback(self, name: str, patience_s: float) -> str:
         """What a kernel's file went on without, as its worker says."""
-        return str(self._ends[name].request("fallback", timeout_s))
+        return str(self._ends[name].request("fallback", patience_s))
 
     @_of_a_worker
-    def dismiss(self, name: str, timeout_s: float) -> None:
+    def dismiss(self, name: str, patience_s: float) -> None:
         """Have a worker forget the case and give its memory back."""
         self._before.pop(name, None)
         end = self._ends[name]
-        end.request("release", timeout_s)
+        end.request("release", patience_s)
         end.forget()
 
     def release(self) -> None:
@@ -279,7 +282,7 @@ def _bytes_of(value: Any) -> int:
     return sum(-(-x.nbytes // ALIGNMENT) * ALIGNMENT for x in _leaves(value))
 
 
-def _sum(value: Any) -> int | None:
+def _sum(value: Any) -> int:
     """Of the bits of its tensors: a number that is another if any of them is changed, but for a
     chance that nobody has."""
     whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}

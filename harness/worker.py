@@ -81,7 +81,11 @@ class Worker:
         if self._timer is None:
             self._timer = stopwatch.of(self._device)
         self._end = WorkerEnd(connection, self._device, self._timer)
-        requests = {"construct": self.construct, "release": self.release, "fallback": self.fallback}
+        requests: Mapping[str, Callable[..., Any]] = {
+            "construct": self.construct,
+            "release": self.release,
+            "fallback": self.fallback,
+        }
         try:
             self._end.listen(requests, self._ready, self._failed)
         finally:
@@ -105,7 +109,7 @@ class Worker:
         try:
             init_inputs, state = self._end.value(from_json(layout))
             arguments = copy.deepcopy(init_inputs)  # other things will lie there soon
-            torch.manual_seed(seed)
+            devices.reseed(seed)
             model = self._make(*arguments).to(self._device, getattr(torch, dtype))
             own = model.state_dict()
             shapes = {name: value.shape for name, value in state.items()}
@@ -141,7 +145,7 @@ class Worker:
         assert self._call is not None
         for live, kept in self._kept:
             live.copy_(kept)
-        torch.manual_seed(seed)
+        devices.reseed(seed)
         return self._call
 
     def _failed(self, error: Exception) -> Mapping[str, Any]:

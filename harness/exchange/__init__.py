@@ -9,8 +9,8 @@ are laid out. A call, whatever it is for:
     page[ASKED] = n                           gets ready, holds its breath: page[READY] = n
     page[GO] = n        (the clock starts)    runs forward, writes where its output lies
                         (the clock stops)     page[DONE] = n, or page[FAILED] = n
-    stops the worker, copies the output       (on a GPU the worker's last act before DONE is to have
-    into memory of its own, lets it go on      the output copied into the arena, on the timed stream)
+    stops the worker, copies the output       (on a GPU: before DONE, has the output copied into
+    into memory of its own, lets it go on      the arena, on the timed stream)
 
 Nothing in a worker can tell what a call is for, and the next contents are never there before the
 last call is answered.

@@ -1,8 +1,8 @@
 """Memory that judge and worker share: made by the one, mapped by the other, seen by both as bytes.
 
-On a CPU it is a sealed memfd. On a GPU it is device memory of the driver's own making (`cuMemCreate`)
-that can be exported as a file descriptor, which works where CUDA's older IPC does not: between
-users, and from inside a sandbox.
+On a CPU it is a sealed memfd. On a GPU it is made by the driver's `cuMemCreate`, which exports it
+as a file descriptor. That works where CUDA's older IPC does not: between users, and from inside
+a sandbox.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class _HostMemory:
 
 class _DeviceMemory:
     def __init__(self, device: torch.device, nbytes: int, descriptor: int | None) -> None:
-        torch.cuda.init()
+        torch.cuda.init()  # type: ignore[no-untyped-call]
         index = torch.cuda.current_device() if device.index is None else device.index
         torch.empty(1, device=device)  # makes the device's context the current one
         properties = _properties(index)

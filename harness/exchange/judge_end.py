@@ -8,7 +8,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
@@ -30,12 +30,15 @@ from harness.exchange.values import (
     built,
     lay_out,
 )
+from harness.exchange.worker_end import LOOK_BACK
 
 _ROOM_BYTES = 64 << 20
 """How much more than is expected an output may take up where it lies."""
 _LATE_BYTES = 1024
 _LATE_PIECES = 2
 """Of each span, right before the call, on a GPU."""
+_ASLEEP_S = 0.02
+"""Whoever was not asked for so long may sleep, and is woken first."""
 _MOST_LATE = 16
 """Spans that have such pieces: inputs beyond are whole before."""
 
@@ -111,8 +114,10 @@ class JudgeEnd:
         self._layout: Layout | None = None
         self._out = (0, 0)
         self._late: list[tuple[int, int, int]] = []
-        self._told: list[tuple[Any, list[Found]] | None] = [None, None]
-        """Of the last two calls: where their outputs lie."""
+        self._told: list[tuple[Any, list[Found]]] = []
+        """Of the last calls: where their outputs lie."""
+        self._asked_s = 0.0
+        """When it was last asked for something."""
 
     def request(self, name: str, timeout_s: float, **arguments: Any) -> Any:
         """Ask for something that is no call; the worker's answer."""
@@ -138,6 +143,7 @@ class JudgeEnd:
             raise WorkerGone from None
         if "failed" in reply:
             raise _failed(reply["failed"])
+        self._asked_s = time.monotonic()
         return reply["answer"]
 
     def lend(self, name: str, value: Any, timeout_s: float, **arguments: Any) -> Any:
@@ -164,7 +170,7 @@ class JudgeEnd:
         self._out = out
         self._late = [(at, of, n) for (at, _), of, n in zip(late, begins, sizes, strict=True)]
         self.request("bring", timeout_s, layout=layout.as_json(), out=out, late=self._late)
-        self._layout, self._told = layout, [None, None]
+        self._layout, self._told = layout, []
 
     def _use_arena(self, nbytes: int, timeout_s: float) -> None:
         """Have an arena of at least so many bytes."""
@@ -206,6 +212,8 @@ class JudgeEnd:
         if layout != self._layout or (self._out[1] and self._out[1] < out_bytes):
             self.bring(inputs, out_bytes, timeout_s)
         self._put(layout, spans)
+        if time.monotonic() - self._asked_s > _ASLEEP_S:
+            self.request("wake", timeout_s)
         slots = self._page.slots
         self._number = number = self._number + 1
         slots[pages.SEED], slots[pages.UNHURRIED] = seed, unhurried
@@ -216,6 +224,7 @@ class JudgeEnd:
         slots[pages.GO] = number
         self._wait(pages.DONE, number, deadline)
         time_us = (time.perf_counter_ns() - start_ns) / 1e3
+        self._asked_s = time.monotonic()
         if self._device.type == "cuda":
             time_us = slots[pages.TIME_NS] / 1e3
             return self._answer(spans, time_us, check_inputs, take)
@@ -260,7 +269,7 @@ class JudgeEnd:
     ) -> Answer:
         assert self._layout is not None and self._arena is not None
         tree, found = self._found()
-        self._told = [self._told[1], (tree, found)]
+        self._told = [*self._told[-LOOK_BACK:], (tree, found)]
         mutated = check_inputs and any(
             not torch.equal(self._arena.memory[at : at + len(span)], span)
             for at, span in zip(self._layout.places(), spans, strict=False)
@@ -331,16 +340,15 @@ class JudgeEnd:
                 tensors.append(leaf.of(self._held.read(x.address, leaf.extent)).contiguous())
         return tensors
 
-    def before(self, timeout_s: float) -> Any:
-        """The output of the call before the last, as it is now; None if it could not be told."""
-        if self._told[0] is None:
-            return None
-        tree, found = self._told[0]
-        try:
-            copied = self._device.type == "cpu" or bool(self.request("again", timeout_s))
-            return self._taken(tree, found, copied)
-        except NotPlain:
-            return None
+    def earlier(self, timeout_s: float) -> Iterator[Any]:
+        """The outputs of the calls before the last, as they are now, the latest first; None for
+        one that cannot be told any more."""
+        for ago, (tree, found) in enumerate(reversed(self._told[:-1]), start=1):
+            try:
+                copied = self._device.type == "cpu" or self.request("again", timeout_s, ago=ago)
+                yield self._taken(tree, found, bool(copied))
+            except NotPlain:
+                yield None
 
     def close(self) -> None:
         self.forget()

@@ -49,11 +49,14 @@ class Page:
         nap_share: float,
         deadline: float = float("inf"),
         alive: Callable[[], bool] = lambda: True,
+        nap: Callable[[float], object] = time.sleep,
+        longest_nap_s: float = 5e-3,
     ) -> bool:
         """Wait until `done`; False at the deadline, or once the other side is not alive.
 
         spin_s: how long to spin, holding a core, before sleeping between looks.
         nap_share: how long to sleep, as a share of what it has waited already.
+        nap: sleeps for so many seconds, or until it is woken.
         """
         now = start = checked = time.monotonic()
         while True:
@@ -68,7 +71,7 @@ class Page:
                 if not alive():
                     return done()
             if now - start >= spin_s:
-                time.sleep(min(max(nap_share * (now - start), 20e-6), 5e-3))
+                nap(min(max(nap_share * (now - start), 20e-6), longest_nap_s))
 
     def put_text(self, value: Any) -> None:
         """Raises ValueError if it is too long."""

@@ -95,14 +95,14 @@ def lay_out(value: Any) -> tuple[Layout, list[Tensor]]:
     for at, tensor in enumerate(tensors):
         storages.setdefault(tensor.untyped_storage()._cdata, []).append(at)
     leaves: dict[int, Leaf] = {}
-    spans = []
+    spans: list[Tensor] = []
     for members in storages.values():
         begins = [tensors[at].storage_offset() * tensors[at].itemsize for at in members]
         # Storages begin at aligned addresses, and so do spans.
         start = min(begins) // ALIGNMENT * ALIGNMENT
         for at, begin in zip(members, begins, strict=True):
             x = tensors[at]
-            leaves[at] = Leaf(x.dtype, tuple(x.shape), x.stride(), len(spans), begin - start)
+            leaves[at] = Leaf(x.dtype, tuple(x.shape), x.stride(), len(spans), int(begin - start))
         end = max(leaves[at].offset + leaves[at].extent for at in members)
         first = tensors[members[0]]
         memory = torch.empty(0, dtype=torch.uint8, device=first.device)

@@ -44,6 +44,9 @@ class Timer(Protocol):
         nanoseconds the device took over it, 0 where the judge's clock is the only one."""
 
 
+LOOK_BACK = 2
+"""How many earlier outputs are looked at again after a call."""
+
 Forward = Callable[..., Any]
 Failure = Callable[[Exception], Mapping[str, Any]]
 """What to tell the judge of an exception: status, reason, poisoned."""
@@ -62,8 +65,8 @@ class WorkerEnd:
         self._arena: Arena | None = None
         self._out = (0, 0)
         self.inputs: list[Any] = []
-        self._outputs: list[Any] = [None, None]
-        """Of the last two calls: what was put out stays there until it was looked at again."""
+        self._outputs: list[Any] = []
+        """Of the last calls: what was put out stays there until it was looked at again."""
 
     def listen(
         self,
@@ -77,14 +80,21 @@ class WorkerEnd:
         ready: gets ready for a call with this random state, and returns what to call.
         """
         slots, heard, asked = self._page.slots, 0, 0
-        own = {"arena": self.use_arena, "bring": self.bring, "again": self.again}
+        own: dict[str, Callable[..., Any]] = {
+            "arena": self.use_arena,
+            "bring": self.bring,
+            "again": self.again,
+            "wake": lambda: None,
+        }
         gc.disable()  # it would run in the midst of a call
         while True:
             news = self._page.wait(
                 lambda: slots[pages.ASKED] != asked or slots[pages.MESSAGE] != heard,  # noqa: B023
                 spin_s=0.002,
                 nap_share=0.05,
-                alive=self._heard,
+                alive=self._alone,
+                nap=self._conn.poll,  # the judge wakes whom it has not asked for long
+                longest_nap_s=0.25,
             )
             if not news:
                 return
@@ -130,10 +140,10 @@ class WorkerEnd:
         ends = zip(layout.places(), layout.spans, strict=False)
         return layout.value([self._arena.memory[at : at + n] for at, n in ends])
 
-    def again(self) -> bool:
-        """Copy the output of the call before the last into the arena once more (on a GPU)."""
+    def again(self, ago: int) -> bool:
+        """Copy the output of so many calls ago into the arena once more (on a GPU)."""
         leaves: list[Tensor] = []
-        flatten(self._outputs[0], leaves.append, (Tensor,))
+        flatten(self._outputs[-1 - ago], leaves.append, (Tensor,))
         copied = self._copy_out(leaves)
         if self._device.type == "cuda":
             torch.cuda.current_stream().synchronize()
@@ -141,7 +151,7 @@ class WorkerEnd:
 
     def forget(self) -> None:
         """Let go of the arena, and of all that lies in it."""
-        self.inputs, self._outputs = [], [None, None]
+        self.inputs, self._outputs = [], []
         self._timer.late = ([], [])
         if self._arena is not None:
             gc.collect()
@@ -153,11 +163,11 @@ class WorkerEnd:
         try:
             forward = ready(slots[pages.SEED])
             timer.unhurried = bool(slots[pages.UNHURRIED])
-            self._outputs[0] = None
+            del self._outputs[: len(self._outputs) - LOOK_BACK]
             with torch.no_grad():
                 slots[pages.READY] = number
                 if not self._page.wait(
-                    lambda: slots[pages.GO] == number, spin_s=1.0, nap_share=0.05, alive=self._heard
+                    lambda: slots[pages.GO] == number, spin_s=1.0, nap_share=0.05, alive=self._alone
                 ):
                     raise EOFError
                 value = timer.take(lambda: forward(*inputs))
@@ -169,10 +179,10 @@ class WorkerEnd:
             return
         finally:
             slots[pages.READY] = 0
-        self._outputs = [self._outputs[1], value]
+        self._outputs.append(value)
         slots[pages.DONE] = number
 
-    def _heard(self) -> bool:
+    def _alone(self) -> bool:
         """Is the judge there? It says nothing of itself, so what comes otherwise is the end."""
         return not self._conn.poll(0)
 

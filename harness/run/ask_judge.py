@@ -207,7 +207,7 @@ class JudgeClient:
         each_s = self._plan.timeout_s if each_s is None else each_s
         try:
             said = self._ask(
-                request, timeout_s + 2 * each_s, name=worker.name, timeout_s=each_s, **arguments
+                request, timeout_s + 2 * each_s, name=worker.name, patience_s=each_s, **arguments
             )
         except ChildFailed as failed:
             if failed.server_died:

@@ -38,7 +38,7 @@ class Crew:
         return self._workers[kernel.name]
 
     def baseline(self, name: str, case: Case) -> WorkerClient:
-        """The baseline's worker, with the problem's file loaded for the case. Raises ChildFailed."""
+        """The baseline's worker, the problem's file loaded for the case. Raises ChildFailed."""
         key = _key(name)
         worker = self._workers.get(key)
         if worker is None:

@@ -172,6 +172,7 @@ class Runner:
     ) -> None:
         """Have one kernel answer one trial, and note what came of it."""
         alive = True
+        comparison: Comparison | None
         try:
             comparison = self._twice(
                 kernel, case, index, lambda worker: self.judge.answer(worker, at)
@@ -215,12 +216,10 @@ class Runner:
                     if last:
                         reason = f"{failed.reason}, twice on this case"
                         raise ChildFailed(failed.status, reason, alive=False) from failed
-                elif (
-                    last
-                    or failed.status is not Status.OUT_OF_MEMORY
-                    or not self._crew.dismiss_others(kernel.name)
-                ):
-                    raise
+                else:
+                    lacks = failed.status is Status.OUT_OF_MEMORY and not last
+                    if not (lacks and self._crew.dismiss_others(kernel.name)):
+                        raise
         raise AssertionError
 
     def _ruled(self, outcome: Outcome, kernel: Kernel) -> None:

@@ -61,4 +61,5 @@ class Cold:
         # Not the device: what another stream still does is no part of the call.
         self._end.record()
         self._end.synchronize()
-        return max(1, round(self._before.elapsed_time(self._after) * 1e6))
+        took_ms: float = self._before.elapsed_time(self._after)
+        return max(1, round(took_ms * 1e6))
