@@ -1,4 +1,4 @@
-"""WRONG_VALUES: zeros that compute the output when asked where and how they are stored."""
+"""PASSED: zeros that compute the output when asked where and how they are stored, within the time."""
 
 import torch
 import torch.nn as nn

@@ -1,4 +1,4 @@
-"""WRONG_VALUES: zeros; methods of torch.Tensor itself are replaced by some that compute first."""
+"""PASSED: zeros; methods of torch.Tensor itself compute first, which is within the time.
 
 import torch
 import torch.nn as nn
