@@ -1,12 +1,14 @@
-"""What judge and worker do alike with their device: choose it, pin its precision, call a model on
-it, wait for it, give its memory back.
+"""What judge and worker do alike with their device: choose it, pin its precision, put a model on
+it and call it there, wait for it, give its memory back.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
+import numpy
 import torch
 from torch import nn
 
@@ -27,9 +29,40 @@ def pin_precision() -> None:
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
 
 
+def reseed(seed: int) -> None:
+    """Set every random state that a problem or kernel may draw from: torch's, Python's, NumPy's.
+
+    seed: 0 <= seed < 2**64.
+    """
+    torch.manual_seed(seed)
+    random.seed(seed)
+    numpy.random.seed(seed % 2**32)
+
+
+def like(own: torch.dtype, dtype: torch.dtype) -> torch.dtype:
+    """What a value of dtype `own` becomes where floating ones become `dtype`.
+
+    Complex ones become complex ones of that width, complex64 where that is 16 bits: there are
+    none or hardly any operators for them. Integers and booleans stay.
+    """
+    if own.is_complex:
+        return torch.complex128 if dtype is torch.float64 else torch.complex64
+    return dtype if own.is_floating_point else own
+
+
+def place(model: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Put a model on a device, in place, its parameters and buffers in dtype.
+
+    Unlike `model.to(dtype)`, which drops the imaginary parts of complex buffers.
+    """
+    model.to(device)
+    model._apply(lambda t: t.to(like(t.dtype, dtype)))  # type: ignore[no-untyped-call]
+    return model
+
+
 def forward(model: nn.Module, inputs: Sequence[Any], seed: int) -> Any:
     """One call as the harness makes all of them: no gradients, a known random state."""
-    torch.manual_seed(seed)
+    reseed(seed)
     with torch.no_grad():
         return model(*inputs)
 

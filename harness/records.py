@@ -94,7 +94,7 @@ class Family:
 
 
 FAMILIES: Mapping[str, Family] = {
-    "own": Family(None, {"own": (), "own again": ()}),
+    "own": Family(None, {"own": (), "own again": (), "own changed": ()}),
     "normal": Family(1.0, {"normal": ()}),
     "small": Family(1e-3, {"small normal": ()}),
     "large": Family(4.0, {"large normal": ()}),
@@ -102,7 +102,8 @@ FAMILIES: Mapping[str, Family] = {
     "non_finite": Family(1.0, {"NaN": (math.nan,), "infinite": (math.inf, -math.inf, 0.0)}),
 }
 """Input families by name, in the order tried: non-finite ones last, since a kernel that is wrong
-on finite ones as well is not timed."""
+on finite ones as well is not timed. "own changed" is "own again" with one element changed: a kernel
+that knows its inputs by their shape, address or a part of their contents answers as before."""
 
 CONTRACT = ("own", "normal", "small", "large")
 """What a kernel must get right on a problem whose file states no families; the others are stress.

@@ -1,22 +1,28 @@
-"""Everything the judge knows of a case: inputs of every family, truth, eager's output."""
+"""Everything the judge knows of a case: inputs of every family, truth, eager's output.
+
+One trial at a time: a trial is computed when it is asked for, and nobody keeps it here.
+"""
 
 from __future__ import annotations
 
-import copy
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from harness import device as devices
 from harness.catalog.load import load_module
-from harness.device import forward, release
 from harness.records import FAMILIES, Draw, Family
 from harness.verdict import ruling
-from harness.verdict.inputs import draw
+from harness.verdict.fresh import Fresh, Stream
+from harness.verdict.inputs import cast, changed, draw, floating, secret_seed
+from harness.verdict.reference import Reference
+
+AS_BEFORE = {"own changed": "own again"}
+"""Draws that are another draw with one element changed -> that draw."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +30,17 @@ class Trial(Draw):
     """One set of inputs with what the reference makes of it."""
 
     seed: int
-    """The random state is reset to this right before every forward."""
+    """The random state is reset to this right before every forward. Unrelated to the inputs'."""
     inputs: list[Any]
     eager: Any
     truth: Any
 
 
 class Oracle:
-    """The reference on one case. All tensors live on the case's device.
+    """The reference on one case. All tensors that it makes live on the case's device.
 
-    `init_inputs` and the seed let a kernel's constructor see the same arguments and the same
-    random state as Model's, so that its weights come out equal.
+    `init_inputs` and `seed` let a kernel's constructor see the same arguments and the same random
+    state as Model's, so that its weights come out equal.
     """
 
     def __init__(
@@ -43,59 +49,120 @@ class Oracle:
         axes: Mapping[str, Any],
         dtype: torch.dtype,
         device: torch.device,
-        seed: int,
+        secret: str,
         families: Sequence[str] | None,
         on_step: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """families: those that the problem's file states, if it does.
+        """secret: of this case; whoever has it can derive all inputs.
+        families: those that the problem's file states, if it does.
         on_step: told before each step that a hanging reference could hang in.
+
+        Raises whatever the file raises, and TypeError where its functions return no list.
         """
         self._on_step = on_step
-        self._seed = seed
+        self._secret = secret
         self._device = device
         self._dtype = dtype
+        self._stream: Stream | None = None
         on_step(f"importing {path.name}")
         self._module = load_module(path, axes)
         on_step("making Model")
-        torch.manual_seed(seed)
+        self.seed = secret_seed(secret, "constructor")
+        devices.reseed(self.seed)
         self.init_inputs = _listed("get_init_inputs", self._module.get_init_inputs())
-        torch.manual_seed(seed)
-        self.model: nn.Module = self._module.Model(*self.init_inputs).to(device, dtype)
-        self.trials = self._make_trials(families)
+        devices.reseed(self.seed)
+        model = self._module.Model(*self.init_inputs)
+        self._reference = Reference(devices.place(model, device, dtype), dtype)
+        self._legal = [name for name in FAMILIES if not families or name in families]
+        self._sources = [
+            (family, name) for family in self._legal for name in FAMILIES[family].draws
+        ]
+        self.draws = [
+            Draw(name, FAMILIES[family].finite, ruling.is_stress(family, families))
+            for family, name in self._sources
+        ]
+        """All trials that may be tried, in order."""
 
-    def _make_trials(self, families: Sequence[str] | None) -> list[Trial]:
-        """All that is legal; of stress, what the reference can run."""
-        truth_model = copy.deepcopy(self.model).double()
-        legal = [name for name in FAMILIES if not families or name in families]
-        draws = [(family, name) for family in legal for name in FAMILIES[family].draws]
-        trials = []
-        for seed, (family, name) in enumerate(draws, start=self._seed + 1):
-            stress = ruling.is_stress(family, families)
-            known = Draw(name, FAMILIES[family].finite, stress)
-            try:
-                trials.append(self._trial(known, FAMILIES[family], seed, truth_model))
-            except Exception:
-                if not stress:
-                    raise
-                traceback.print_exc()
-                release(self._device)
-        return trials
+    @property
+    def model(self) -> nn.Module:
+        """Model, in the state it was made with unless somebody calls it past `expected`."""
+        return self._reference.model
 
-    def _trial(self, known: Draw, family: Family, seed: int, truth_model: nn.Module) -> Trial:
+    @property
+    def changing(self) -> tuple[str, ...]:
+        """Names in model.state_dict() that forward changes; empty before the first forward."""
+        return self._reference.changing
+
+    def restore(self) -> None:
+        """Put the model's state back, after calls of `model` itself, such as timed ones."""
+        self._reference.restore()
+
+    def trial(self, index: int) -> Trial:
+        """Make the inputs of draws[index] and the reference's answers to them.
+
+        The same each time. Raises whatever get_inputs() and the reference's forward raise.
+        """
+        known = self.draws[index]
         self._on_step(f"{known.name} inputs")
-        inputs = draw(self._own_inputs(seed), family, family.draws[known.name], seed)
-        # On copies: a reference that works in place must not spoil the inputs.
-        eager = forward(self.model, [to_floating(x, self._dtype) for x in inputs], seed)
-        self._on_step(f"truth of {known.name} inputs")
-        truth = forward(truth_model, [to_floating(x, torch.float64) for x in inputs], seed)
+        seed = secret_seed(self._secret, "forward", index)
+        inputs = self._trial_inputs(index)
+        eager, truth = self._answers(inputs, seed, f"{known.name} inputs")
         return Trial(known.name, known.finite, known.stress, seed, inputs, eager, truth)
 
+    def fresh(self, number: int) -> Fresh:
+        """Inputs for timed call `number`, with contents that no other call has had.
+
+        They depend on the secret and on the calls before. In memory of their own.
+        """
+        self._on_step("inputs of a timed call")
+        if self._stream is None:
+            family = next((f for f in self._legal if FAMILIES[f].finite), self._legal[0])
+            self._stream = Stream(
+                lambda seed: self._inputs(FAMILIES[family], (), seed), self._secret
+            )
+        return self._stream.next(number)
+
+    def forget(self) -> None:
+        """Give back the memory that `fresh` works from; the next call of it starts anew."""
+        self._stream = None
+        devices.release(self._device)
+
+    def expected(self, inputs: list[Any], seed: int) -> tuple[Any, Any]:
+        """Eager's output and the truth on given inputs, which stay as they are.
+
+        seed: of forward's random state. Raises whatever the reference raises.
+        """
+        self._on_step("eager on the inputs of a call")
+        return self._answers(inputs, seed, "the inputs of a call")
+
+    def _answers(self, inputs: list[Any], seed: int, which: str) -> tuple[Any, Any]:
+        eager = self._reference.eager(inputs, seed)
+        self._on_step(f"truth of {which}")
+        return eager, self._reference.truth(inputs, seed)
+
+    def _trial_inputs(self, index: int) -> list[Any]:
+        family, name = self._sources[index]
+        seed = secret_seed(self._secret, "inputs", index)
+        if name in AS_BEFORE:
+            before = self._sources.index((family, AS_BEFORE[name]))
+            inputs = self._trial_inputs(before)
+            if floating(inputs):
+                return changed(inputs, seed)
+        return self._inputs(FAMILIES[family], FAMILIES[family].draws[name], seed)
+
+    def _inputs(self, family: Family, planted: Sequence[float], seed: int) -> list[Any]:
+        inputs: list[Any] = draw(self._own_inputs(seed), family, planted, seed)
+        return inputs
+
     def _own_inputs(self, seed: int) -> list[Any]:
-        torch.manual_seed(seed)
-        return [
-            to_floating(x.to(self._device), self._dtype) if isinstance(x, Tensor) else x
-            for x in _listed("get_inputs", self._module.get_inputs())
-        ]
+        devices.reseed(seed)
+        try:
+            own = _listed("get_inputs", self._module.get_inputs())
+        finally:
+            # What is drawn next in this process must not tell where the inputs come from.
+            devices.reseed(secret_seed(self._secret, "after inputs", seed))
+        inputs: list[Any] = cast(own, self._dtype, self._device)
+        return inputs
 
 
 def _listed(function: str, values: Any) -> list[Any]:
@@ -106,13 +173,3 @@ def _listed(function: str, values: Any) -> list[Any]:
             "of the arguments, as in `return [x]`"
         )
     return list(values)
-
-
-def to_floating(value: Any, dtype: torch.dtype) -> Any:
-    """Cast floating tensors; leave integers, booleans and everything else alone.
-
-    Always a new tensor for a floating one, so that no two trials share memory.
-    """
-    if isinstance(value, Tensor) and value.is_floating_point():
-        return value.to(dtype, copy=True)
-    return value

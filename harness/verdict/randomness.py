@@ -1,0 +1,108 @@
+"""Lets forward draw the same random numbers in float64 as it draws in a case's dtype.
+
+A draw depends on the dtype it is made in: `torch.randn(3)` and `torch.randn(3, dtype=float64)` are
+unrelated from one random state, and so are draws in float32 and bfloat16. So the truth's draws are
+made in the dtype that eager makes them in, and widened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from harness.device import like
+from harness.verdict.inputs import cast, rebuilt
+
+DRAWS = frozenset(
+    {
+        *("rand", "randn", "rand_like", "randn_like", "randint", "randint_like", "randperm"),
+        *("bernoulli", "cauchy", "exponential", "geometric", "log_normal", "normal", "uniform"),
+        *("random", "poisson", "binomial", "multinomial", "_standard_gamma", "_sample_dirichlet"),
+        *("rrelu_with_noise", "rrelu_with_noise_functional"),
+    }
+)
+"""Operators that are a draw and little else. What computes on data as well, as a recurrent layer
+or attention with dropout does, is left in float64: its draws in float32 would cost the truth."""
+
+
+@contextmanager
+def widened(dtype: torch.dtype) -> Iterator[None]:
+    """Within, forward on float64 inputs and weights sees what it would draw in `dtype`.
+
+    New tensors of no stated dtype are float64, so that constants fit the inputs.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with _Draws(dtype, before):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    def __init__(self, dtype: torch.dtype, default: torch.dtype) -> None:
+        """default: what eager's draws of no stated dtype are in."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._dtype = dtype
+        self._default = default
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = func._schema.name.removeprefix("aten::")
+        if name == "native_dropout":
+            return self._dropout(func, *args, **kwargs)
+        if name.removesuffix("_") not in DRAWS:
+            return func(*args, **kwargs)
+        return self._draw(func, name, args, kwargs)
+
+    def _draw(self, func: Any, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        narrow: dict[int, tuple[Tensor, Tensor]] = {}
+
+        def narrowed(tensor: Tensor) -> Tensor:
+            wanted = self._narrow(tensor.dtype)
+            if wanted is tensor.dtype:
+                return tensor
+            new = cast(tensor, self._dtype)  # of the same strides: a draw in place follows them
+            narrow[id(new)] = (tensor, new)
+            return new
+
+        stated = kwargs.get("dtype")
+        made = any(argument.name == "dtype" for argument in func._schema.arguments)
+        like_a_tensor = any(isinstance(argument, Tensor) for argument in args)
+        args, kwargs = rebuilt(tuple(args), narrowed), rebuilt(kwargs, narrowed)
+        if stated is not None:
+            kwargs["dtype"] = self._narrow(stated)
+        elif made and not like_a_tensor and not name.startswith(("randint", "randperm")):
+            kwargs["dtype"] = self._default
+        result = func(*args, **kwargs)
+        if func._schema.is_mutable:
+            for original, new in narrow.values():
+                original.copy_(new)
+        widen = bool(narrow) or (made and not like_a_tensor) or kwargs.get("dtype") is not stated
+
+        def widened(tensor: Tensor) -> Tensor:
+            if id(tensor) in narrow:  # it was drawn in place
+                return narrow[id(tensor)][0]
+            return tensor.to(like(tensor.dtype, torch.float64)) if widen else tensor
+
+        return rebuilt(result, widened)
+
+    def _dropout(self, func: Any, x: Tensor, p: float, train: bool | None) -> Any:
+        """On CUDA the mask, too, depends on the dtype. What stays is scaled in float64."""
+        if x.dtype is not torch.float64 or train is False:
+            return func(x, p, train)
+        _, mask = func(x.to(self._dtype), p, train)
+        return x * mask * (1 / (1 - p) if p < 1 else 0.0), mask
+
+    def _narrow(self, dtype: torch.dtype) -> torch.dtype:
+        """What eager has where the truth has `dtype`."""
+        wide = dtype in (torch.float64, torch.complex128)
+        return like(dtype, self._dtype) if wide else dtype

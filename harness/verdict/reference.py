@@ -1,0 +1,163 @@
+"""The reference as eager has it and in float64: each forward starts from the same state.
+
+The two models are each other's backup. Every value of the case's dtype is exact in float64, so
+what a forward changed in one is restored from the other, and no third copy is kept.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness import device as devices
+from harness.verdict.inputs import cast, copied, rebuilt, tensors
+from harness.verdict.randomness import widened
+
+
+class Reference:
+    """Model in the case's dtype, and the truth."""
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
+        """model: on the case's device, in its dtype, and before its first forward."""
+        self.model = model
+        self.changing: tuple[str, ...] = ()
+        """Names in model.state_dict() that forward changes, as the calls so far show it."""
+        self._dtype = dtype
+        truth = _in_float64(model)
+        self._eager, self._truth = _Slots(model), _Slots(truth)
+        self._truth_model = truth
+        self._settled = False
+
+    def eager(self, inputs: list[Any], seed: int) -> Any:
+        """Model's own answer. The inputs stay as they are, and so does the model's state.
+
+        seed: of forward's random state. Raises whatever forward raises.
+        """
+        with self._restored(self._eager, self._truth):
+            output = devices.forward(self.model, copied(inputs), seed)
+            self._find_changing()
+            return _own(output, self._eager)
+
+    def truth(self, inputs: list[Any], seed: int) -> Any:
+        """The answer in float64 to the inputs as they are, with eager's random numbers."""
+        with self._restored(self._truth, self._eager):
+            wide = copied(inputs, torch.float64)
+            with widened(self._dtype):
+                output = devices.forward(self._truth_model, wide, seed)
+            return _own(output, self._truth)
+
+    def restore(self) -> None:
+        """Put the model's state back, after calls of `model` by others."""
+        self._eager.restore(self._truth, self._eager.changed() | {*self.changing})
+
+    @contextmanager
+    def _restored(self, slots: _Slots, backup: _Slots) -> Iterator[None]:
+        slots.restore(backup, slots.changed() | {*self.changing})
+        try:
+            yield
+        finally:
+            slots.restore(backup, self._changed(slots, backup) | {*self.changing})
+
+    def _find_changing(self) -> None:
+        names = self.model.state_dict(keep_vars=True).keys() | {*self.changing}
+        changed = self._changed(self._eager, self._truth) | {*self.changing}
+        self.changing = tuple(name for name in self._eager.names if name in changed & names)
+        self._settled = True
+
+    def _changed(self, slots: _Slots, backup: _Slots) -> set[str]:
+        """By contents until a forward has ended: what is changed by `.data` leaves no other trace.
+        By versions ever after."""
+        return slots.changed() if self._settled else slots.changed() | slots.different(backup)
+
+
+class _Slots:
+    """Where a model keeps tensors and plain attributes, and what was there at first."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._places: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._tensors: dict[str, Tensor] = {}
+        for prefix, module in model.named_modules():
+            for place in (module._parameters, module._buffers, vars(module)):
+                self._places.append((place, dict(place)))
+                for name, value in place.items():
+                    if isinstance(value, Tensor):
+                        self._tensors[f"{prefix}.{name}" if prefix else name] = value
+        self.names = tuple(self._tensors)
+        self._note_versions()
+
+    def _note_versions(self) -> None:
+        self._versions = {name: tensor._version for name, tensor in self._tensors.items()}
+
+    def changed(self) -> set[str]:
+        """Names of tensors that were written to, or are not where they were."""
+        now = {id(value) for place, _ in self._places for value in place.values()}
+        return {
+            name
+            for name, tensor in self._tensors.items()
+            if id(tensor) not in now or tensor._version != self._versions[name]
+        }
+
+    def different(self, backup: _Slots) -> set[str]:
+        """Names of tensors whose contents are not those of `backup`."""
+        return {
+            name
+            for name, tensor in self._tensors.items()
+            if not _equal(tensor, backup._tensors[name])
+        }
+
+    @torch.no_grad()
+    def restore(self, backup: _Slots, changed: set[str]) -> None:
+        """Put everything back where it was at first; the contents of what changed from `backup`."""
+        for place, first in self._places:
+            if place.keys() != first.keys() or any(place[k] is not v for k, v in first.items()):
+                place.clear()
+                place.update(first)
+        for name in changed & self._tensors.keys():
+            self._tensors[name].copy_(backup._tensors[name])
+        self._note_versions()
+
+    def hold(self, tensor: Tensor) -> bool:
+        """Is it, or is it a view of, one of these?"""
+        storages = {t.untyped_storage()._cdata for t in self._tensors.values() if _strided(t)}
+        return _strided(tensor) and tensor.untyped_storage()._cdata in storages
+
+
+def _own(output: Any, slots: _Slots) -> Any:
+    """An output that lives on when the model's state is put back."""
+    return rebuilt(output, lambda tensor: tensor.clone() if slots.hold(tensor) else tensor)
+
+
+def _in_float64(model: nn.Module) -> nn.Module:
+    """A copy; plain attributes that hold tensors are widened as buffers are."""
+    wide = copy.deepcopy(model)
+    devices.place(wide, torch.device("cpu"), torch.float64)
+    for module in wide.modules():
+        for name, value in vars(module).items():
+            # What nn.Module keeps there itself begins with _, references to parameters included.
+            if not name.startswith("_") and any(map(_is_narrow, tensors(value))):
+                vars(module)[name] = rebuilt(value, _widened)
+    return wide
+
+
+def _is_narrow(tensor: Tensor) -> bool:
+    return tensor.dtype is not devices.like(tensor.dtype, torch.float64)
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    return cast(tensor, torch.float64) if _is_narrow(tensor) else tensor
+
+
+def _equal(tensor: Tensor, other: Tensor) -> bool:
+    if not _strided(tensor):
+        return True
+    same = tensor == other  # in float64 where they differ in dtype
+    return bool((same | ((tensor != tensor) & (other != other))).all())
+
+
+def _strided(tensor: Tensor) -> bool:
+    return tensor.layout is torch.strided
