@@ -1,5 +1,5 @@
-"""What judge and worker do alike with their device: choose it, pin its precision, put a model on
-it and call it there, wait for it, give its memory back.
+"""What judge and worker do alike with their device: choose it, pin its precision and random
+state, call a model on it, wait for it, give its memory back.
 """
 
 from __future__ import annotations
@@ -50,12 +50,11 @@ def like(own: torch.dtype, dtype: torch.dtype) -> torch.dtype:
     return dtype if own.is_floating_point else own
 
 
-def place(model: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """Put a model on a device, in place, its parameters and buffers in dtype.
+def in_dtype(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Turn a model's floating parameters and buffers into dtype, in place, as `like` says.
 
-    Unlike `model.to(dtype)`, which drops the imaginary parts of complex buffers.
+    Unlike `model.to(dtype)`, which drops the imaginary parts of complex ones.
     """
-    model.to(device)
     model._apply(lambda t: t.to(like(t.dtype, dtype)))  # type: ignore[no-untyped-call]
     return model
 

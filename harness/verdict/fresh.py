@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.verdict.inputs import change, copied, floating, secret_seed, tensors
+from harness.verdict.inputs import change, copied, floating, memory_of, secret_seed, tensors
 
 SMALL_BYTES = 1 << 20
 """Inputs up to this size are drawn anew for each call: that costs no more than the copy."""
@@ -130,10 +130,11 @@ def _change_one_input(inputs: list[Any], seed: int) -> None:
 def _swap_rows(inputs: list[Any], seed: int) -> None:
     """Swap two rows of a floating tensor, that is two of its parts along the first axis."""
     choose = random.Random(seed)
-    with_rows = [_core(t) for t in floating(inputs) if t.dim() and _core(t).shape[0] > 1]
+    cores = [_core(tensor) for tensor in floating(inputs)]
+    with_rows = [core for core in cores if core.dim() and len(core) > 1 and not _overlaps(core)]
     if with_rows:
         tensor = choose.choice(with_rows)
-        one, other = choose.sample(range(tensor.shape[0]), 2)
+        one, other = choose.sample(range(len(tensor)), 2)
         if not torch.equal(tensor[one], tensor[other]):
             tensor[[one, other]] = tensor[[other, one]]
             return
@@ -157,12 +158,17 @@ def _amount(tensor: Tensor, choose: random.Random) -> int:
 
 
 def _roll(tensor: Tensor, amount: int) -> None:
-    """Move all elements on by an amount, in their order; the last ones come first.
-
-    Only what the tensor shows: a gap between its elements may hold anything.
-    """
+    """Move all elements on by an amount; the last ones come first."""
     core = _core(tensor)
-    core.copy_(core.reshape(-1).roll(amount).view(core.shape))
+    memory = memory_of(core)
+    if memory.numel() <= core.numel():
+        memory.copy_(memory.roll(amount))
+    else:  # only what the tensor shows: a gap between its elements may hold anything
+        core.copy_(core.reshape(-1).roll(amount).view(core.shape))
+
+
+def _overlaps(core: Tensor) -> bool:
+    return memory_of(core).numel() < core.numel()
 
 
 def _core(tensor: Tensor) -> Tensor:

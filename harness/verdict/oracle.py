@@ -72,7 +72,7 @@ class Oracle:
         self.init_inputs = _listed("get_init_inputs", self._module.get_init_inputs())
         devices.reseed(self.seed)
         model = self._module.Model(*self.init_inputs)
-        self._reference = Reference(devices.place(model, device, dtype), dtype)
+        self._reference = Reference(devices.in_dtype(model.to(device), dtype), dtype)
         self._legal = [name for name in FAMILIES if not families or name in families]
         self._sources = [
             (family, name) for family in self._legal for name in FAMILIES[family].draws
@@ -147,7 +147,7 @@ class Oracle:
             before = self._sources.index((family, AS_BEFORE[name]))
             inputs = self._trial_inputs(before)
             if floating(inputs):
-                return changed(inputs, seed)
+                return list(changed(inputs, seed))
         return self._inputs(FAMILIES[family], FAMILIES[family].draws[name], seed)
 
     def _inputs(self, family: Family, planted: Sequence[float], seed: int) -> list[Any]:

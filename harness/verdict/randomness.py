@@ -1,4 +1,4 @@
-"""Lets forward draw the same random numbers in float64 as it draws in a case's dtype.
+"""Lets forward run in float64 and draw the same random numbers as it draws in a case's dtype.
 
 A draw depends on the dtype it is made in: `torch.randn(3)` and `torch.randn(3, dtype=float64)` are
 unrelated from one random state, and so are draws in float32 and bfloat16. So the truth's draws are
@@ -34,7 +34,10 @@ or attention with dropout does, is left in float64: its draws in float32 would c
 def widened(dtype: torch.dtype) -> Iterator[None]:
     """Within, forward on float64 inputs and weights sees what it would draw in `dtype`.
 
-    New tensors of no stated dtype are float64, so that constants fit the inputs.
+    New tensors of no stated dtype are float64, so that constants fit the inputs, and what forward
+    casts to `dtype` or a finer one, as by `x.float()`, is float64 as well: a cast to gain precision
+    is to lose none. One thing is not seen: that eager draws in float32 what follows such a cast in
+    a case of 16 bits.
     """
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
@@ -60,13 +63,15 @@ class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name == "native_dropout":
             return self._dropout(func, *args, **kwargs)
         if name.removesuffix("_") not in DRAWS:
+            if kwargs.get("dtype") is not None:
+                kwargs = {**kwargs, "dtype": self._widen(kwargs["dtype"])}
             return func(*args, **kwargs)
         return self._draw(func, name, args, kwargs)
 
     def _draw(self, func: Any, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         narrow: dict[int, tuple[Tensor, Tensor]] = {}
 
-        def narrowed(tensor: Tensor) -> Tensor:
+        def narrowed(tensor: Tensor) -> Any:
             wanted = self._narrow(tensor.dtype)
             if wanted is tensor.dtype:
                 return tensor
@@ -88,7 +93,7 @@ class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 original.copy_(new)
         widen = bool(narrow) or (made and not like_a_tensor) or kwargs.get("dtype") is not stated
 
-        def widened(tensor: Tensor) -> Tensor:
+        def widened(tensor: Tensor) -> Any:
             if id(tensor) in narrow:  # it was drawn in place
                 return narrow[id(tensor)][0]
             return tensor.to(like(tensor.dtype, torch.float64)) if widen else tensor
@@ -101,6 +106,13 @@ class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return func(x, p, train)
         _, mask = func(x.to(self._dtype), p, train)
         return x * mask * (1 / (1 - p) if p < 1 else 0.0), mask
+
+    def _widen(self, dtype: torch.dtype) -> torch.dtype:
+        """What a stated dtype is within."""
+        if not (dtype.is_floating_point or dtype.is_complex):
+            return dtype
+        coarser = torch.finfo(dtype).eps > torch.finfo(self._dtype).eps
+        return dtype if coarser else like(dtype, torch.float64)
 
     def _narrow(self, dtype: torch.dtype) -> torch.dtype:
         """What eager has where the truth has `dtype`."""

@@ -7,7 +7,7 @@ what a forward changed in one is restored from the other, and no third copy is k
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,13 +25,18 @@ class Reference:
     def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
         """model: on the case's device, in its dtype, and before its first forward."""
         self.model = model
-        self.changing: tuple[str, ...] = ()
-        """Names in model.state_dict() that forward changes, as the calls so far show it."""
         self._dtype = dtype
         truth = _in_float64(model)
         self._eager, self._truth = _Slots(model), _Slots(truth)
         self._truth_model = truth
+        self._names = tuple(model.state_dict())
+        self._changing: set[str] = set()
         self._settled = False
+
+    @property
+    def changing(self) -> tuple[str, ...]:
+        """Names in model.state_dict() that forward changes, as eager's calls so far show it."""
+        return tuple(name for name in self._names if name in self._changing)
 
     def eager(self, inputs: list[Any], seed: int) -> Any:
         """Model's own answer. The inputs stay as they are, and so does the model's state.
@@ -40,7 +45,8 @@ class Reference:
         """
         with self._restored(self._eager, self._truth):
             output = devices.forward(self.model, copied(inputs), seed)
-            self._find_changing()
+            self._changing |= self._changed(self._eager, self._truth)
+            self._settled = True
             return _own(output, self._eager)
 
     def truth(self, inputs: list[Any], seed: int) -> Any:
@@ -53,21 +59,15 @@ class Reference:
 
     def restore(self) -> None:
         """Put the model's state back, after calls of `model` by others."""
-        self._eager.restore(self._truth, self._eager.changed() | {*self.changing})
+        self._eager.restore(self._truth, self._changing | self._eager.changed())
 
     @contextmanager
     def _restored(self, slots: _Slots, backup: _Slots) -> Iterator[None]:
-        slots.restore(backup, slots.changed() | {*self.changing})
+        slots.restore(backup, self._changing | slots.changed())
         try:
             yield
         finally:
-            slots.restore(backup, self._changed(slots, backup) | {*self.changing})
-
-    def _find_changing(self) -> None:
-        names = self.model.state_dict(keep_vars=True).keys() | {*self.changing}
-        changed = self._changed(self._eager, self._truth) | {*self.changing}
-        self.changing = tuple(name for name in self._eager.names if name in changed & names)
-        self._settled = True
+            slots.restore(backup, self._changing | self._changed(slots, backup))
 
     def _changed(self, slots: _Slots, backup: _Slots) -> set[str]:
         """By contents until a forward has ended: what is changed by `.data` leaves no other trace.
@@ -87,7 +87,6 @@ class _Slots:
                 for name, value in place.items():
                     if isinstance(value, Tensor):
                         self._tensors[f"{prefix}.{name}" if prefix else name] = value
-        self.names = tuple(self._tensors)
         self._note_versions()
 
     def _note_versions(self) -> None:
@@ -135,11 +134,10 @@ def _own(output: Any, slots: _Slots) -> Any:
 def _in_float64(model: nn.Module) -> nn.Module:
     """A copy; plain attributes that hold tensors are widened as buffers are."""
     wide = copy.deepcopy(model)
-    devices.place(wide, torch.device("cpu"), torch.float64)
+    devices.in_dtype(wide, torch.float64)
     for module in wide.modules():
         for name, value in vars(module).items():
-            # What nn.Module keeps there itself begins with _, references to parameters included.
-            if not name.startswith("_") and any(map(_is_narrow, tensors(value))):
+            if any(map(_is_narrow, tensors(value))):
                 vars(module)[name] = rebuilt(value, _widened)
     return wide
 
