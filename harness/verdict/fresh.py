@@ -62,10 +62,10 @@ class Stream:
         self._count = 0
         self._last: _Recipe | None = None
         self._base_seed = secret_seed(secret, "fresh", "base")
-        self._base = make(self._base_seed)
+        self._base: list[Any] | None = make(self._base_seed)
         self._small = _bytes(tensors(self._base)) <= SMALL_BYTES or not floating(self._base)
         if self._small:
-            self._base = []
+            self.forget()
         self._seen: set[bytes] = set()
 
     def next(self, number: int) -> Fresh:
@@ -79,6 +79,10 @@ class Stream:
         # A draw without floating tensors cannot be varied, only drawn.
         self._last = recipe if floating(inputs) else None
         return Fresh(inputs, secret_seed(self._secret, "forward", "fresh", seed))
+
+    def forget(self) -> None:
+        """Give back the draw that is kept. The next call makes it again, and goes on from there."""
+        self._base = None
 
     def _anew(self, choose: random.Random) -> _Recipe:
         if self._small:
@@ -107,7 +111,11 @@ class Stream:
         return recipe, inputs
 
     def _made(self, recipe: _Recipe) -> list[Any]:
-        inputs: list[Any] = self._make(recipe.draw) if self._small else copied(self._base)
+        if self._small:
+            inputs = self._make(recipe.draw)
+        else:
+            self._base = self._make(recipe.draw) if self._base is None else self._base
+            inputs = list(copied(self._base))
         amounts = random.Random(recipe.rolls)
         for tensor in () if self._small else floating(inputs):
             _roll(tensor, _amount(tensor, amounts))

@@ -162,10 +162,19 @@ def test_large_inputs_are_drawn_once_and_small_ones_each_time() -> None:
     assert len(small.seeds) == 21 and len(set(small.seeds)) > 10
 
 
+def test_a_forgotten_draw_is_made_again_and_nothing_else_changes() -> None:
+    drawing = Drawing(BIG["normal"])
+    forgetful, other = Stream(drawing, "s"), stream(BIG["normal"])
+    for number in range(4):
+        assert contents(forgetful.next(number).inputs) == contents(other.next(number).inputs)
+        forgetful.forget()
+    assert len(drawing.seeds) == 4
+
+
 def test_large_contents_are_those_of_the_draw() -> None:
     own = torch.rand(LARGE)
     for call in calls(lambda: [own], 5):
-        assert torch.isin(values, own).all()
+        assert torch.isin(call.inputs[0], own).all()
         assert (call.inputs[0] == own).float().mean() < 0.01
 
 

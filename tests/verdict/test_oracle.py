@@ -467,8 +467,11 @@ def test_fresh_inputs_are_those_of_no_trial_and_never_repeat() -> None:
     torch.testing.assert_close(eager.double(), truth)
 
 
-def test_forgetting_starts_the_stream_anew() -> None:
-    oracle = make()
-    first = [oracle.fresh(number).inputs[0] for number in range(3)]
-    oracle.forget()
-    assert all(torch.equal(x, oracle.fresh(n).inputs[0]) for n, x in enumerate(first))
+def test_what_was_given_does_not_return_when_the_draw_is_forgotten() -> None:
+    oracle = make(axes={"batch_size": 30_000})  # more than is drawn for each call
+    seen = []
+    for number in (0, 1, 0, 1):
+        seen.append(oracle.fresh(number).inputs[0])
+        oracle.forget()
+    assert not any(torch.equal(a, b) for a, b in itertools.combinations(seen, 2))
+    assert all(x.min() >= 0 and x.max() < 1 for x in seen)
