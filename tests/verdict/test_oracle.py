@@ -13,7 +13,7 @@ import torch
 from command_line import TINY
 
 from harness.records import Draw
-from harness.verdict.inputs import secret_seed
+from harness.verdict.inputs import secret_seed, tensors
 from harness.verdict.oracle import Oracle, Trial
 
 # Two floating inputs, one of integers, one of booleans and a plain number; works in place, and
@@ -42,8 +42,6 @@ def get_init_inputs():
 
 Make = Callable[..., Oracle]
 
-CPU = torch.device("cpu")
-
 
 @pytest.fixture
 def mixed(tmp_path: Path) -> Make:
@@ -59,8 +57,9 @@ def make(
     secret: str = "secret",
     families: tuple[str, ...] | None = None,
     on_step: Callable[[str], None] = lambda text: None,
+    device: str = "cpu",
 ) -> Oracle:
-    return Oracle(path, axes or {}, dtype, CPU, secret, families, on_step)
+    return Oracle(path, axes or {}, dtype, torch.device(device), secret, families, on_step)
 
 
 def all_trials(oracle: Oracle) -> list[Trial]:
@@ -421,6 +420,37 @@ def get_inputs():
             torch.testing.assert_close(trial.eager[0].double(), expected, rtol=1e-2, atol=1e-2)
         assert trial.eager[1].tolist() == [0, 1, 2]
     assert oracle.fresh(0).inputs[2]["pair"].a.shape == (2, 3)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("large", [False, True])
+def test_all_of_it_lies_on_the_device(large: bool, tmp_path: Path) -> None:
+    text = f"""
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("n", torch.zeros(1))
+        self.scale = torch.nn.Parameter(torch.rand(10))
+    def forward(self, x, more):
+        self.n += 1
+        return torch.nn.functional.dropout(x * self.scale * self.n) + more["y"][more["index"]]
+def get_inputs():
+    rows = {40_000 if large else 40}
+    x = torch.rand(rows, 20)[:, ::2]
+    return [x, {{"y": torch.rand(rows, 1).expand(rows, 10), "index": torch.arange(rows)}}]
+"""
+    oracle = make(written(tmp_path, text), device="cuda", dtype=torch.bfloat16)
+    for trial in all_trials(oracle):
+        for value in (*tensors(trial.inputs), trial.eager, trial.truth):
+            assert value.device.type == "cuda"
+        assert (trial.inputs[0].stride(), trial.inputs[1]["y"].stride()) == ((20, 2), (1, 0))
+        if trial.finite:
+            torch.testing.assert_close(trial.eager.double(), trial.truth, rtol=0.05, atol=0.05)
+    assert oracle.changing == ("n",)
+    seen = [oracle.fresh(number).inputs for number in range(12)]
+    assert seen[0][0].is_cuda and seen[0][0].stride() == (20, 2)
+    for one, other in itertools.combinations(seen, 2):
+        assert not all(map(torch.equal, tensors(one), tensors(other)))
 
 
 # Random numbers in forward

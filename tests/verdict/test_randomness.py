@@ -12,8 +12,8 @@ from torch.nn import functional
 from harness.verdict.randomness import widened
 
 DRAWS: dict[str, Callable[[Tensor], Tensor]] = {
-    "randn": lambda x: x + torch.randn(x.shape, dtype=x.dtype),
-    "rand": lambda x: x * torch.rand(x.shape, dtype=x.dtype),
+    "randn": lambda x: x + torch.randn(x.shape, dtype=x.dtype, device=x.device),
+    "rand": lambda x: x * torch.rand(x.shape, dtype=x.dtype, device=x.device),
     "rand_like": lambda x: x + torch.rand_like(x),
     "randn_like": lambda x: x + torch.randn_like(x),
     "randn_like expanded": lambda x: x + torch.randn_like(x[:1].expand_as(x)),
@@ -41,8 +41,10 @@ DRAWS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def answers(forward: Callable[[Tensor], Tensor], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    x = torch.rand(40, 30, generator=torch.Generator().manual_seed(1)).to(dtype)
+def answers(
+    forward: Callable[[Tensor], Tensor], dtype: torch.dtype, device: str = "cpu"
+) -> tuple[Tensor, Tensor]:
+    x = torch.rand(40, 30, generator=torch.Generator().manual_seed(1)).to(device, dtype)
     torch.manual_seed(2)
     eager = forward(x.clone())
     torch.manual_seed(2)
@@ -53,11 +55,12 @@ def answers(forward: Callable[[Tensor], Tensor], dtype: torch.dtype) -> tuple[Te
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("name", DRAWS)
-def test_draws_are_the_same(name: str, dtype: torch.dtype) -> None:
-    eager, truth = answers(DRAWS[name], dtype)
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_draws_are_the_same(name: str, dtype: torch.dtype, device: str) -> None:
+    eager, truth = answers(DRAWS[name], dtype, device)
     assert eager.dtype == dtype and truth.dtype == torch.float64
     if "multinomial" not in name:
-        assert not torch.equal(eager, answers(lambda x: x, dtype)[0])  # it does draw
+        assert not torch.equal(eager, answers(lambda x: x, dtype, device)[0])  # it does draw
     close = 8 * torch.finfo(dtype).eps
     torch.testing.assert_close(eager.double(), truth, rtol=close, atol=close)
 
