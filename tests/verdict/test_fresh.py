@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.verdict.fresh import SLIGHT, SMALL_BYTES, Fresh, Stream
-from harness.verdict.inputs import floating, tensors
+from harness.verdict.fresh import EDITS, SLIGHT, SMALL_BYTES, Fresh, Stream
+from harness.verdict.inputs import copied, floating, tensors
 
 LARGE = SMALL_BYTES // 4 + 64  # elements of float32
 
@@ -68,6 +68,7 @@ BIG: dict[str, Make] = {
     "expanded": lambda: [torch.rand(LARGE // 64, 1).expand(LARGE // 64, 64)],
     "strided": lambda: [torch.rand(LARGE // 64, 128)[:, ::2]],
     "one number and integers": lambda: [torch.ones(()), torch.arange(LARGE)],
+    "one of them constant": lambda: [rows(LARGE), torch.ones(LARGE // 64, 64)],
     "views of one": lambda: [(x := rows(LARGE)), x.t()],
 }
 
@@ -80,8 +81,18 @@ def test_small_contents_never_repeat(name: str) -> None:
 
 @pytest.mark.parametrize("name", BIG)
 def test_large_contents_never_repeat(name: str) -> None:
-    seen = [contents(floating(call.inputs)) for call in calls(BIG[name], 30)]
+    seen = [contents(floating(call.inputs)) for call in calls(BIG[name], 50)]
     assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("make", [*SMALL.values(), BIG["one of them constant"]])
+@pytest.mark.parametrize("kind", EDITS)
+def test_every_edit_changes_something(kind: str, make: Make) -> None:
+    for seed in range(10):
+        inputs = copied(make())
+        before = contents(inputs)
+        EDITS[kind](inputs, seed)
+        assert contents(inputs) != before
 
 
 @pytest.mark.parametrize("make", [*SMALL.values(), *BIG.values()])

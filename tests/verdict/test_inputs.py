@@ -185,6 +185,9 @@ def test_what_covers_one_memory_is_drawn_as_one() -> None:
     x = torch.zeros(40, 50)
     a, b = draw([x, x.t()], NORMAL, (), seed=1)
     assert torch.equal(a.t(), b) and a.std().item() == pytest.approx(2, rel=0.1)
+    x = torch.zeros(20)
+    part, whole = draw([x[:10], x], NORMAL, (math.nan,), seed=1)
+    assert part.isnan().any() and torch.equal(part.isnan(), whole[:10].isnan())
 
 
 @pytest.mark.parametrize("value", [torch.arange(5), torch.tensor([True, False]), 3, "sum", None])
