@@ -63,7 +63,8 @@ def tensors(value: Any) -> list[Tensor]:
 
 def floating(value: Any) -> list[Tensor]:
     """All floating or complex tensors with elements in a nested value: what may be varied."""
-    return [t for t in tensors(value) if _is_floating(t) and t.numel()]
+    strided = (t for t in tensors(value) if t.layout is torch.strided)
+    return [t for t in strided if _is_floating(t) and t.numel()]
 
 
 def cast(value: Any, dtype: torch.dtype, device: torch.device | None = None) -> Any:

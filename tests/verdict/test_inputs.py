@@ -284,3 +284,11 @@ def test_nothing_but_floating_elements_is_changed() -> None:
     own = [torch.arange(3), torch.zeros(0), 2.0]
     new = changed(own, 1)
     assert torch.equal(new[0], own[0]) and new[2] == 2.0 and not floating(own)
+
+
+def test_what_has_no_strides_is_copied_and_not_varied() -> None:
+    sparse = torch.eye(3).to_sparse()
+    new = cast([sparse], torch.float64)[0]
+    assert new.dtype == torch.float64 and torch.equal(new.to_dense(), torch.eye(3).double())
+    assert not floating([sparse])
+    assert draw([sparse], NORMAL, (), seed=1)[0] is sparse
