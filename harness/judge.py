@@ -27,6 +27,7 @@ from harness.exchange.worker_end import LOOK_BACK
 from harness.records import Comparison, Status
 from harness.serve import Handler, failure, note
 from harness.verdict.compare import compare
+from harness.verdict.inputs import copied
 from harness.verdict.oracle import Oracle, Trial
 
 _UNTIMED = 2
@@ -204,7 +205,7 @@ class Judge:
                 )
                 times_us.append(answer.time_us)
                 if at in chosen:
-                    kept.append((fresh, answer))
+                    kept.append((copied(fresh.inputs), fresh.seed, answer))
         return {"times_us": times_us[_UNTIMED:], "comparison": self._share_judged(kept)}
 
     def _call(
@@ -223,21 +224,21 @@ class Judge:
         except NotPlain as error:
             raise WorkerFailed(Status.WRONG_STRUCTURE, str(error), poisoned=False) from None
 
-    def _share_judged(self, kept: Sequence[tuple[Any, Answer]]) -> dict[str, Any] | None:
+    def _share_judged(self, kept: Sequence[tuple[list[Any], int, Answer]]) -> dict[str, Any] | None:
         """The first wrong one of these calls, or the worst; None without any."""
         assert self._oracle is not None
         comparisons = []
         start = time.monotonic()
-        for fresh, answer in kept:
+        for inputs, seed, answer in kept:
             try:
-                expected = self._oracle.expected(fresh.inputs, fresh.seed)
+                expected = self._oracle.expected(inputs, seed)
             except Exception as error:
                 raise failure(error, Status.UNGRADABLE) from error
             comparisons.append(self._judged(answer, *expected))
         if not kept:
             return None
         each_s = (time.monotonic() - start) / len(kept)
-        each_bytes = _bytes_of(kept[0][0].inputs) + self._out_bytes
+        each_bytes = _bytes_of(kept[0][0]) + self._out_bytes
         fitting = min(_SHARE_S / each_s, _SHARE_BYTES / max(each_bytes, 1))
         self._share = max(1, int(fitting))
         wrong = [c for c in comparisons if c.status]

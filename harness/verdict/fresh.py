@@ -1,8 +1,9 @@
 """Inputs for timed calls: as many as are asked for, at the speed of a copy, no two the same.
 
-What a call gets is a recipe: a draw of get_inputs(), each floating tensor's elements rolled by a
-random amount, then small edits. Some calls are the previous one's recipe with one more edit, so a
-kernel that looks at a part of its inputs to know them again answers as before, and is wrong.
+A draw of get_inputs() is kept. Most calls get it with each floating tensor's elements rolled by a
+random amount; some get the inputs of the call before but for one small change, so that a kernel
+which looks at a part of its inputs to know them again answers as before, and is wrong. Small inputs
+are drawn anew instead of rolled.
 """
 
 from __future__ import annotations
@@ -10,62 +11,44 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from harness.verdict.inputs import change, copied, floating, memory_of, secret_seed, tensors
+from harness.verdict.inputs import copied, floating, memory_of, secret_seed, tensors
 
 SMALL_BYTES = 64 << 10
-"""Inputs up to this size are drawn anew for each call: that costs no more than the copy."""
+"""Inputs up to this size are drawn anew, and never the same again for certain. Among more
+elements, random places of random changes do not coincide."""
 
 SLIGHT = 0.3
 """The part of calls whose inputs are those of the call before but for a small change."""
 
-TOUCHES = 1
-"""Elements changed beside a roll, so that contents with a period, or constant, do not return."""
-
 TRIES = 32
-"""Edits made to contents that were there before. A tensor of one element in 16 bits runs out."""
+"""Changes made to contents that were there before. A tensor of one element in 16 bits runs out."""
 
 
 @dataclass(frozen=True)
 class Fresh:
-    """Inputs of one timed call."""
+    """Inputs of one timed call. They lie in the same memory as those of the next."""
 
     inputs: list[Any]
     seed: int
     """Of forward's random state."""
 
 
-@dataclass(frozen=True)
-class _Recipe:
-    """How to make the contents of one call from a draw."""
-
-    draw: int
-    """Seed of get_inputs()."""
-    rolls: int
-    """Seed of the amounts that tensors are rolled by."""
-    edits: tuple[tuple[str, int], ...] = ()
-    """A kind and a seed each, in order."""
-
-
 class Stream:
-    """The inputs of timed calls, one after another. Keeps one draw where draws are large."""
+    """The inputs of timed calls, one after another."""
 
     def __init__(self, make: Callable[[int], list[Any]], secret: str) -> None:
         """make: inputs on the case's device by the seed of their draw, in memory of their own."""
         self._make = make
         self._secret = secret
         self._count = 0
-        self._last: _Recipe | None = None
-        self._base_seed = secret_seed(secret, "fresh", "base")
-        self._base: list[Any] | None = make(self._base_seed)
-        self._small = _bytes(tensors(self._base)) <= SMALL_BYTES or not floating(self._base)
-        if self._small:
-            self.forget()
+        self._base: list[Any] | None = None
+        self._live: list[Any] | None = None
         self._seen: set[bytes] = set()
 
     def next(self, number: int) -> Fresh:
@@ -73,115 +56,92 @@ class Stream:
         seed = secret_seed(self._secret, "fresh", self._count, number)
         self._count += 1
         choose = random.Random(seed)
-        slight = self._last is not None and choose.random() < SLIGHT
-        recipe = self._slightly(choose) if slight else self._anew(choose)
-        recipe, inputs = self._never_seen(recipe, choose)
-        # A draw without floating tensors cannot be varied, only drawn.
-        self._last = recipe if floating(inputs) else None
-        return Fresh(inputs, secret_seed(self._secret, "forward", "fresh", seed))
+        if self._live is None or not floating(self._live) or choose.random() >= SLIGHT:
+            self._live = self._anew(choose)
+        else:
+            _change_slightly(choose.choice(floating(self._live)), choose)
+        self._never_seen(self._live, choose)
+        return Fresh(self._live, secret_seed(self._secret, "forward", "fresh", seed))
 
     def forget(self) -> None:
-        """Give back the draw that is kept. The next call makes it again, and goes on from there."""
-        self._base = None
+        """Give back the memory that is kept. The next call goes on from there."""
+        self._base = self._live = None
 
-    def _anew(self, choose: random.Random) -> _Recipe:
-        if self._small:
-            return _Recipe(_seed(choose), _seed(choose))
-        touches = tuple(("element", _seed(choose)) for _ in range(TOUCHES))
-        return _Recipe(self._base_seed, _seed(choose), touches)
-
-    def _slightly(self, choose: random.Random) -> _Recipe:
-        assert self._last is not None
-        kind = choose.choice(tuple(EDITS))
-        return replace(self._last, edits=(*self._last.edits, (kind, _seed(choose))))
-
-    def _never_seen(self, recipe: _Recipe, choose: random.Random) -> tuple[_Recipe, list[Any]]:
-        """A recipe and what it makes. Few elements are compared with all that were there before;
-        among many, random places of random changes do not coincide."""
-        inputs = self._made(recipe)
-        found = floating(inputs)
-        if found and _bytes(found) <= SMALL_BYTES:
-            for _ in range(TRIES):
-                if (contents := _digest(found)) not in self._seen:
-                    self._seen.add(contents)
-                    break
-                edit = ("element", _seed(choose))
-                change(inputs, edit[1])
-                recipe = replace(recipe, edits=(*recipe.edits, edit))
-        return recipe, inputs
-
-    def _made(self, recipe: _Recipe) -> list[Any]:
-        inputs = self._make(recipe.draw) if self._small else self._rolled(recipe)
-        for kind, seed in recipe.edits:
-            EDITS[kind](inputs, seed)
-        return inputs
-
-    def _rolled(self, recipe: _Recipe) -> list[Any]:
+    def _anew(self, choose: random.Random) -> list[Any]:
         if self._base is None:
-            self._base = self._make(recipe.draw)
-        inputs: list[Any] = copied(self._base)
-        amounts = random.Random(recipe.rolls)
-        for tensor, source in zip(floating(inputs), floating(self._base), strict=True):
-            _roll(tensor, source, _amount(tensor, amounts))
-        return inputs
+            self._base = self._make(secret_seed(self._secret, "fresh", "base"))
+        if _bytes(tensors(self._base)) <= SMALL_BYTES or not floating(self._base):
+            return self._make(choose.getrandbits(63))
+        live: list[Any] = copied(self._base) if self._live is None else self._live
+        for tensor, source in zip(floating(live), floating(self._base), strict=True):
+            _roll(tensor, source, choose)
+        # Contents with a period, or constant, would return.
+        _change_one_element(choose.choice(floating(live)), choose)
+        return live
 
-
-def _change_one_input(inputs: list[Any], seed: int) -> None:
-    """Roll one floating tensor alone."""
-    choose = random.Random(seed)
-    found = floating(inputs)
-    which = choose.randrange(len(found))
-    before = copied(found[which])
-    _roll(found[which], before, _amount(before, choose))
-    if torch.equal(before, found[which]):
-        change(inputs, seed, among=[which])
-
-
-def _swap_rows(inputs: list[Any], seed: int) -> None:
-    """Swap two rows of a floating tensor, that is two of its parts along the first axis."""
-    choose = random.Random(seed)
-    cores = [_core(tensor) for tensor in floating(inputs)]
-    with_rows = [core for core in cores if core.dim() and len(core) > 1 and not _overlaps(core)]
-    if with_rows:
-        tensor = choose.choice(with_rows)
-        one, other = choose.sample(range(len(tensor)), 2)
-        if not torch.equal(tensor[one], tensor[other]):
-            tensor[[one, other]] = tensor[[other, one]]
+    def _never_seen(self, live: list[Any], choose: random.Random) -> None:
+        found = floating(live)
+        if not found or _bytes(found) > SMALL_BYTES:
             return
-    change(inputs, seed)
+        for _ in range(TRIES):
+            if (contents := _digest(found)) not in self._seen:
+                self._seen.add(contents)
+                return
+            _change_one_element(choose.choice(found), choose)
 
 
-EDITS: dict[str, Callable[[list[Any], int], None]] = {
-    "element": change,
-    "input": _change_one_input,
-    "rows": _swap_rows,
-}
-"""Small changes by name: edit(inputs, seed) works in place."""
-
-
-def _seed(choose: random.Random) -> int:
-    return choose.getrandbits(63)
-
-
-def _amount(tensor: Tensor, choose: random.Random) -> int:
-    core = _core(tensor)
-    return choose.randrange(1, max(2, min(core.numel(), memory_of(core).numel())))
-
-
-def _roll(tensor: Tensor, source: Tensor, amount: int) -> None:
-    """Give a tensor the elements of another one of its layout, moved on by an amount; the last
-    ones come first. 0 < amount, and at most the number of elements."""
-    core, old = _core(tensor), _core(source)
-    if memory_of(core).numel() <= core.numel():
-        core, old = memory_of(core), memory_of(old)
-        core[amount:] = old[: len(old) - amount]
-        core[:amount] = old[len(old) - amount :]
+def _roll(tensor: Tensor, source: Tensor, choose: random.Random) -> None:
+    """Fill a tensor with another's elements, all moved on by an amount; both have one layout."""
+    core, source = _core(tensor), _core(source)
+    amount = choose.randrange(1, max(2, core.numel()))
+    memory, kept = memory_of(core), memory_of(source)
+    if memory.numel() <= core.numel():
+        amount %= len(kept)
+        memory[amount:].copy_(kept[: len(kept) - amount])
+        memory[:amount].copy_(kept[len(kept) - amount :])
     else:  # only what the tensor shows: a gap between its elements may hold anything
-        core.copy_(old.reshape(-1).roll(amount).view(core.shape))
+        core.copy_(source.reshape(-1).roll(amount).view(core.shape))
 
 
-def _overlaps(core: Tensor) -> bool:
-    return memory_of(core).numel() < core.numel()
+def _change_slightly(tensor: Tensor, choose: random.Random) -> None:
+    """Change one element of a tensor, and maybe swap two rows, or roll all."""
+    kind = choose.choice(("element", "rows", "input"))
+    if kind == "rows":
+        _swap_rows(tensor, choose)
+    elif kind == "input":
+        _roll(tensor, copied([tensor])[0], choose)
+    _change_one_element(tensor, choose)  # all of it may be alike
+
+
+def _swap_rows(tensor: Tensor, choose: random.Random) -> None:
+    """Swap two parts of a tensor along its first axis, if it has two."""
+    core = _core(tensor)
+    if core.dim() and len(core) > 1 and memory_of(core).numel() >= core.numel():
+        one, other = choose.sample(range(len(core)), 2)
+        first = core[one].clone()
+        core[one].copy_(core[other])
+        core[other].copy_(first)
+
+
+def _change_one_element(tensor: Tensor, choose: random.Random) -> None:
+    """Make one element what another is, or a part of itself where that is the same.
+
+    Nobody waits for the device.
+    """
+    at, of = (_place(tensor, choose.randrange(tensor.numel())) for _ in range(2))
+    memory = memory_of(tensor)
+    old, other = memory[at].clone(), memory[of]
+    part = torch.where(old == 0, choose.uniform(0.4, 0.9), old * choose.uniform(0.4, 0.9))
+    memory[at] = torch.where(other == old, part.to(old.dtype), other)
+
+
+def _place(tensor: Tensor, element: int) -> int:
+    """Where an element, by its place in their order, lies in `memory_of(tensor)`."""
+    place = 0
+    for size, step in zip(reversed(tensor.shape), reversed(tensor.stride()), strict=True):
+        element, index = divmod(element, size)
+        place += index * step
+    return place
 
 
 def _core(tensor: Tensor) -> Tensor:

@@ -113,7 +113,8 @@ class Oracle:
     def fresh(self, number: int) -> Fresh:
         """Inputs for timed call `number`, with contents that no other call has had.
 
-        They depend on the secret and on the calls before. In memory of their own.
+        They depend on the secret and on the calls before, and lie in the memory of those of the
+        next.
         """
         if self._stream is None:
             family = next((f for f in self._legal if FAMILIES[f].finite), self._legal[0])

@@ -55,6 +55,10 @@ class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._dtype = dtype
         self._default = default
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else torch imports its compiler, for seconds, at the first call
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.verdict.fresh import EDITS, SLIGHT, SMALL_BYTES, Fresh, Stream
+from harness.verdict.fresh import SLIGHT, SMALL_BYTES, Fresh, Stream
 from harness.verdict.inputs import copied, floating, tensors
 
 LARGE = SMALL_BYTES // 4 + 64  # elements of float32
@@ -37,7 +37,8 @@ def stream(make: Make, secret: str = "s") -> Stream:
 
 def calls(make: Make, count: int, secret: str = "s") -> list[Fresh]:
     fresh = stream(make, secret)
-    return [fresh.next(number) for number in range(count)]
+    made = (fresh.next(number) for number in range(count))
+    return [Fresh(copied(call.inputs), call.seed) for call in made]
 
 
 def contents(inputs: Any) -> tuple[bytes, ...]:
@@ -85,16 +86,6 @@ def test_large_contents_never_repeat(name: str) -> None:
     assert len(set(seen)) == len(seen)
 
 
-@pytest.mark.parametrize("make", [*SMALL.values(), BIG["one of them constant"]])
-@pytest.mark.parametrize("kind", EDITS)
-def test_every_edit_changes_something(kind: str, make: Make) -> None:
-    for seed in range(10):
-        inputs = copied(make())
-        before = contents(inputs)
-        EDITS[kind](inputs, seed)
-        assert contents(inputs) != before
-
-
 @pytest.mark.parametrize("make", [*SMALL.values(), *BIG.values()])
 def test_layout_and_whatever_is_not_floating_stay(make: Make) -> None:
     own = make()
@@ -124,15 +115,6 @@ def test_a_number_that_comes_again_brings_other_contents() -> None:
         assert contents(fresh.next(3).inputs) != contents(fresh.next(3).inputs)
 
 
-@pytest.mark.parametrize("make", [SMALL["normal"], BIG["normal"]])
-def test_every_call_has_memory_of_its_own(make: Make) -> None:
-    fresh, spoiled = stream(make), stream(make)
-    for number in range(5):
-        ours, theirs = fresh.next(number).inputs, spoiled.next(number).inputs
-        assert contents(ours) == contents(theirs)
-        theirs[0].zero_()
-
-
 def _differing(a: Fresh, b: Fresh) -> list[int]:
     """How many elements differ between two calls, by tensor."""
     pairs = zip(floating(a.inputs), floating(b.inputs), strict=True)
@@ -150,7 +132,7 @@ def test_some_calls_differ_slightly_from_the_one_before(make: Make, count: int) 
         differing = _differing(before, after)
         sizes = [x.numel() for x in floating(after.inputs)]
         part = [n / size for n, size in zip(differing, sizes, strict=True)]
-        if sum(differing) == 1:
+        if sum(differing) <= 1:
             kinds["element"] += 1
         elif all(p > 0.9 for p in part):
             kinds["all"] += 1
@@ -173,13 +155,14 @@ def test_large_inputs_are_drawn_once_and_small_ones_each_time() -> None:
     assert len(small.seeds) == 21 and len(set(small.seeds)) > 10
 
 
-def test_a_forgotten_draw_is_made_again_and_nothing_else_changes() -> None:
+def test_a_forgotten_draw_is_made_again_and_contents_never_repeat() -> None:
     drawing = Drawing(BIG["normal"])
-    forgetful, other = Stream(drawing, "s"), stream(BIG["normal"])
+    forgetful = Stream(drawing, "s")
+    seen = set()
     for number in range(4):
-        assert contents(forgetful.next(number).inputs) == contents(other.next(number).inputs)
+        seen.add(contents(forgetful.next(number).inputs))
         forgetful.forget()
-    assert len(drawing.seeds) == 4
+    assert len(seen) == 4 and len(set(drawing.seeds)) == 1
 
 
 def test_large_contents_are_those_of_the_draw() -> None:
