@@ -21,7 +21,7 @@ DTYPES = tuple(
 NUMBER = {dtype: number for number, dtype in enumerate(DTYPES)}
 
 _DEEPEST = 100
-_MOST_VALUES = 1 << 20
+_MOST_VALUES = 1 << 17
 
 
 class NotPlain(Exception):
@@ -167,7 +167,7 @@ def _plain(value: Any) -> Any:
 
 
 def _named(value: Any) -> str:
-    if isinstance(value, Tensor) and value.layout != torch.strided:
+    if type(value) is Tensor and value.layout != torch.strided:
         return f"{str(value.layout).removeprefix('torch.')} tensor"
     return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
 
