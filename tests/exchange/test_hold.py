@@ -71,6 +71,15 @@ def test_all_threads_stand_still_while_it_is_stopped_and_go_on_afterwards(
     assert counting.move()
 
 
+def test_none_is_still_moving_when_it_counts_as_stopped(counting: Counting) -> None:
+    assert counting.move()
+    for _ in range(300):
+        with counting.held.stopped():
+            before = counting.counts.copy()
+            time.sleep(1e-4)
+            assert (counting.counts == before).all()
+
+
 def test_it_goes_on_when_what_was_done_meanwhile_failed(counting: Counting) -> None:
     with pytest.raises(ZeroDivisionError), counting.held.stopped():
         raise ZeroDivisionError
