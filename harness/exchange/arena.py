@@ -52,16 +52,18 @@ class Arena:
 
 class _HostMemory:
     def __init__(self, device: torch.device, nbytes: int, descriptor: int | None) -> None:
+        made = descriptor is None
         if descriptor is None:
             descriptor = os.memfd_create("bench-arena", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-            try:
+        try:
+            if made:
                 os.ftruncate(descriptor, nbytes)
                 seal(descriptor)
-            except OSError as error:
-                os.close(descriptor)
-                raise MemoryError(f"no {nbytes:,} bytes of shared memory: {error}") from error
+            self._map = mmap.mmap(descriptor, nbytes)
+        except OSError as error:
+            os.close(descriptor)
+            raise MemoryError(f"no {nbytes:,} bytes of shared memory: {error}") from error
         self.descriptor = descriptor
-        self._map = mmap.mmap(descriptor, nbytes)
         self.memory = torch.frombuffer(self._map, dtype=torch.uint8)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import select
 import signal
@@ -67,9 +68,11 @@ class Held:
                     raise Gone
         except OSError:
             raise Gone from None
+        if not self.alive():  # a process that nobody has taken leave of yet looks stopped
+            raise Gone
 
     def read(self, address: int, nbytes: int) -> Tensor:
-        """Bytes of its memory, in memory of our own. Raises ValueError where it has none."""
+        """Bytes of its memory, in memory of our own. Raises Gone; ValueError where it has none."""
         data = torch.empty(nbytes, dtype=torch.uint8)
         done = 0
         while done < nbytes:
@@ -80,7 +83,10 @@ class Held:
                 self.pid, ctypes.byref(ours), 1, ctypes.byref(theirs), 1, ctypes.c_ulong(0)
             )
             if got <= 0:
-                error = os.strerror(ctypes.get_errno())
+                number = ctypes.get_errno()
+                if number == errno.ESRCH:
+                    raise Gone
+                error = os.strerror(number)
                 raise ValueError(f"{nbytes:,} bytes of the kernel's memory cannot be read: {error}")
             done += got
         return data

@@ -5,6 +5,7 @@ output.
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import time
@@ -33,7 +34,11 @@ from harness.exchange.values import (
 from harness.exchange.worker_end import LOOK_BACK
 
 _ROOM_BYTES = 64 << 20
-"""How much more than is expected an output may take up where it lies."""
+"""How much more than is expected an output may come to."""
+_SPREAD = 64
+"""How many times its bytes it may take up where it lies."""
+_NONSENSE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What comes of reading what is not as a worker of ours writes it."""
 _LATE_BYTES = 1024
 _LATE_PIECES = 2
 """Of each span, right before the call, on a GPU."""
@@ -73,7 +78,7 @@ class Found:
 
     @property
     def nbytes(self) -> int:
-        return int(torch.Size(self.shape).numel()) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ class JudgeEnd:
         self._arena: Arena | None = None
         self._layout: Layout | None = None
         self._out = (0, 0)
+        self._out_bytes = 0
         self._late: list[tuple[int, int, int]] = []
         self._told: list[tuple[Any, list[Found]]] = []
         """Of the last calls: where their outputs lie."""
@@ -139,12 +145,14 @@ class JudgeEnd:
                 if not self._held.alive() and not self._conn.poll(0):
                     raise WorkerGone
             reply = json.loads(self._conn.recv_bytes())
-        except (OSError, EOFError, ValueError):
+            failed = _failed(reply["failed"]) if "failed" in reply else None
+            answer = None if failed else reply["answer"]
+        except (OSError, EOFError, *_NONSENSE):
             raise WorkerGone from None
-        if "failed" in reply:
-            raise _failed(reply["failed"])
+        if failed:
+            raise failed
         self._asked_s = time.monotonic()
-        return reply["answer"]
+        return answer
 
     def lend(self, name: str, value: Any, timeout_s: float, **arguments: Any) -> Any:
         """Make a request about nested values, which lie in the arena until the next call."""
@@ -183,7 +191,11 @@ class JudgeEnd:
             send_handle(self._conn, self._arena.descriptor, self._held.pid)
         except OSError:
             raise WorkerGone from None
-        self._reply(time.monotonic() + timeout_s)
+        try:
+            self._reply(time.monotonic() + timeout_s)
+        except WorkerFailed:
+            self.forget()  # it has none
+            raise
 
     def forget(self) -> None:
         """Let go of the arena; the worker does so when it is told to."""
@@ -212,6 +224,7 @@ class JudgeEnd:
         if layout != self._layout or (self._out[1] and self._out[1] < out_bytes):
             self.bring(inputs, out_bytes, timeout_s)
         self._put(layout, spans)
+        self._out_bytes = out_bytes
         if time.monotonic() - self._asked_s > _ASLEEP_S:
             self.request("wake", timeout_s)
         slots = self._page.slots
@@ -260,9 +273,10 @@ class JudgeEnd:
             raise WorkerLate if self._held.alive() else WorkerGone
         if slots[pages.FAILED] == number:
             try:
-                raise _failed(self._page.text())
-            except ValueError:
+                failed = _failed(self._page.text())
+            except _NONSENSE:
                 raise WorkerGone from None
+            raise failed
 
     def _answer(
         self, spans: Sequence[Tensor], time_us: float, check_inputs: bool, take: bool
@@ -300,7 +314,7 @@ class JudgeEnd:
             if "not_plain" not in text:
                 return text["tree"], [_read(told) for told in text["leaves"]]
             holds = str(text["not_plain"])[:200]
-        except (ValueError, LookupError, TypeError, RecursionError):
+        except _NONSENSE:
             raise NotPlain("the output cannot be told what it is made of") from None
         plain = " ".join(holds.split())
         raise NotPlain(f"the output is not made of plain tensors: it holds {plain}")
@@ -332,9 +346,11 @@ class JudgeEnd:
     def _read(self, found: Sequence[Found]) -> list[Tensor]:
         """From the worker's own memory (on a CPU)."""
         tensors = []
+        room, spread = self._out_bytes + _ROOM_BYTES, _SPREAD * self._out_bytes + _ROOM_BYTES
         for x in found:
             leaf = Leaf(x.dtype, x.shape, x.stride, 0, 0)
-            if x.device != "cpu" or leaf.extent > 64 * x.nbytes + _ROOM_BYTES:
+            room, spread = room - x.nbytes, spread - leaf.extent
+            if x.device != "cpu" or room < 0 or spread < 0:
                 tensors.append(_absent(x))
             else:
                 tensors.append(leaf.of(self._held.read(x.address, leaf.extent)).contiguous())
@@ -347,6 +363,8 @@ class JudgeEnd:
             try:
                 copied = self._device.type == "cpu" or self.request("again", timeout_s, ago=ago)
                 yield self._taken(tree, found, bool(copied))
+            except Gone:
+                raise WorkerGone from None
             except NotPlain:
                 yield None
 
@@ -358,10 +376,12 @@ class JudgeEnd:
 
 def _read(told: Sequence[Any]) -> Found:
     dtype, shape, stride, address, device = told
-    numbers = [int(n) for n in (*shape, *stride)]
-    if min(numbers, default=0) < 0 or len(shape) != len(stride) or dtype < 0:
+    numbers = (dtype, *shape, *stride)
+    if any(type(n) is not int or n.bit_length() > 63 for n in (*numbers, address)):
+        raise ValueError("no numbers")
+    if min(numbers) < 0 or len(shape) != len(stride):
         raise ValueError("no such tensor")
-    return Found(DTYPES[dtype], tuple(shape), tuple(stride), int(address), str(device)[:20])
+    return Found(DTYPES[dtype], tuple(shape), tuple(stride), address, str(device)[:20])
 
 
 def _absent(found: Found) -> Tensor:

@@ -20,6 +20,9 @@ DTYPES = tuple(
 )
 NUMBER = {dtype: number for number, dtype in enumerate(DTYPES)}
 
+_DEEPEST = 100
+_MOST_VALUES = 1 << 17
+
 
 class NotPlain(Exception):
     """A value that is not made of plain tensors and values; the message says of what."""
@@ -90,7 +93,7 @@ def lay_out(value: Any) -> tuple[Layout, list[Tensor]]:
     Raises NotPlain.
     """
     tensors: list[Tensor] = []
-    tree = flatten(value, tensors.append)
+    tree = flatten(value, lambda x: tensors.append(resolved(x)))
     storages: dict[int, list[int]] = {}
     for at, tensor in enumerate(tensors):
         storages.setdefault(tensor.untyped_storage()._cdata, []).append(at)
@@ -111,6 +114,11 @@ def lay_out(value: Any) -> tuple[Layout, list[Tensor]]:
     return Layout(tree, ordered, tuple(len(span) for span in spans)), spans
 
 
+def resolved(tensor: Tensor) -> Tensor:
+    """With what is put off in a view (a conjugate, a negative) in its memory."""
+    return tensor.resolve_conj().resolve_neg()
+
+
 def flatten(
     value: Any,
     take: Callable[[Tensor], object],
@@ -120,11 +128,12 @@ def flatten(
 
     kinds: the types that count as a tensor, exactly: a subclass may do anything when looked at.
     """
-    count = 0
+    count = values = 0
 
     def walk(value: Any, depth: int) -> Any:
-        nonlocal count
-        if depth > 100:
+        nonlocal count, values
+        values += 1
+        if depth > _DEEPEST or values > _MOST_VALUES:
             raise NotPlain("values nested in one another without end")
         if isinstance(value, Tensor):
             if type(value) not in kinds or value.layout != torch.strided:
@@ -144,7 +153,9 @@ def flatten(
 
 def _plain(value: Any) -> Any:
     """Of exact types, too."""
-    if value is None or type(value) in (bool, int, str):
+    if type(value) is bool:
+        return ["bool", value]  # True is 1 to whoever compares layouts
+    if value is None or type(value) in (int, str):
         return ["plain", value]
     if type(value) is float:
         return ["float", value.hex()]
@@ -156,21 +167,23 @@ def _plain(value: Any) -> Any:
 
 
 def _named(value: Any) -> str:
-    if isinstance(value, Tensor) and value.layout != torch.strided:
+    if type(value) is Tensor and value.layout != torch.strided:
         return f"{str(value.layout).removeprefix('torch.')} tensor"
     return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
 
 
-def _built(tree: Any, tensors: Sequence[Any]) -> Any:
+def _built(tree: Any, tensors: Sequence[Any], depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        raise ValueError("a tree without end")
     kind, content = tree[0], tree[1]
     if kind == "tensor":
         return tensors[content]
     if kind == "list":
-        return [_built(item, tensors) for item in content]
+        return [_built(item, tensors, depth + 1) for item in content]
     if kind == "tuple":
-        return tuple(_built(item, tensors) for item in content)
+        return tuple(_built(item, tensors, depth + 1) for item in content)
     if kind == "dict":
-        return {_built(k, tensors): _built(v, tensors) for k, v in content}
+        return {_built(k, tensors, depth + 1): _built(v, tensors, depth + 1) for k, v in content}
     if kind == "float":
         return float.fromhex(content)
     if kind == "complex":

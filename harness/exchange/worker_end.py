@@ -25,6 +25,7 @@ from harness.exchange.values import (
     NotPlain,
     flatten,
     from_json,
+    resolved,
 )
 
 
@@ -47,6 +48,8 @@ class Timer(Protocol):
 LOOK_BACK = 2
 """How many earlier outputs are looked at again after a call."""
 
+_LONGEST_REASON = 4000
+
 Forward = Callable[..., Any]
 Failure = Callable[[Exception], Mapping[str, Any]]
 """What to tell the judge of an exception: status, reason, poisoned."""
@@ -65,7 +68,7 @@ class WorkerEnd:
         self._arena: Arena | None = None
         self._out = (0, 0)
         self.inputs: list[Any] = []
-        self._outputs: list[Any] = []
+        self._outputs: list[Sequence[Tensor]] = []
         """Of the last calls: what was put out stays there until it was looked at again."""
 
     def listen(
@@ -142,9 +145,7 @@ class WorkerEnd:
 
     def again(self, ago: int) -> bool:
         """Copy the output of so many calls ago into the arena once more (on a GPU)."""
-        leaves: list[Tensor] = []
-        flatten(self._outputs[-1 - ago], leaves.append, (Tensor,))
-        copied = self._copy_out(leaves)
+        copied = self._copy_out(self._outputs[-1 - ago])
         if self._device.type == "cuda":
             torch.cuda.current_stream().synchronize()
         return copied
@@ -171,25 +172,30 @@ class WorkerEnd:
                 ):
                     raise EOFError
                 value = timer.take(lambda: forward(*inputs))
-                self._put(value)
+                leaves = self._put(value)
                 slots[pages.TIME_NS] = timer.finish()
         except Exception as error:
-            self._page.put_text(failure(error))
+            told = dict(failure(error))
+            self._page.put_text({**told, "reason": told["reason"][:_LONGEST_REASON]})
             slots[pages.FAILED] = number
             return
         finally:
             slots[pages.READY] = 0
-        self._outputs.append(value)
+        self._outputs.append(leaves)
         slots[pages.DONE] = number
 
     def _alone(self) -> bool:
         """Is the judge there? It says nothing of itself, so what comes otherwise is the end."""
         return not self._conn.poll(0)
 
-    def _put(self, value: Any) -> None:
-        """Tell where the output lies; on a GPU, have it copied, on the stream of the call."""
+    def _put(self, value: Any) -> Sequence[Tensor]:
+        """Tell where the output lies; on a GPU, have it copied, on the stream of the call.
+
+        Returns the tensors that it told of: they are there as long as these are kept.
+        """
         slots = self._page.slots
         if type(value) is Tensor and value.layout is torch.strided:
+            value = resolved(value)
             leaves = [value]
             if len(value.shape) <= pages.MOST_DIMENSIONS and value.device.type in pages.DEVICES:
                 slots[pages.ADDRESS] = Tensor.data_ptr(value)
@@ -202,20 +208,20 @@ class WorkerEnd:
                     at += 1
                 slots[pages.LENGTH] = 0
                 slots[pages.COPIED] = self._copy_out(leaves)
-                return
+                return leaves
         leaves = []
         try:
-            tree = flatten(value, leaves.append, (Tensor,))
+            tree = flatten(value, lambda x: leaves.append(resolved(x)), (Tensor,))
         except NotPlain as error:
             self._page.put_text({"not_plain": str(error)})
-            return
-        # What is put off in a view (a conjugate, a negative) is done here.
+            return []
         told = [
             [NUMBER[x.dtype], x.shape, x.stride(), Tensor.data_ptr(x), x.device.type]
             for x in leaves
         ]
         self._page.put_text({"tree": tree, "leaves": told})
         slots[pages.COPIED] = self._copy_out(leaves)
+        return leaves
 
     def _copy_out(self, leaves: Sequence[Tensor]) -> bool:
         """Copy tensors, densely, to where the judge takes them from; False if they do not fit."""
