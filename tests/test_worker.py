@@ -138,8 +138,7 @@ def test_complex_weights_keep_their_imaginary_parts(court: Court) -> None:
 
 def test_a_tensor_among_the_constructors_arguments_stays_as_it_was(court: Court) -> None:
     def scaled(text: str) -> str:
-        text = text.replace("return [in_features, out_features]",
-                            "return [in_features, out_features, torch.full((3,), 0.5)]")  # fmt: skip
+        text = text.replace("out_features]", "out_features, torch.full((3,), 0.5)]")
         text = text.replace("in_features, out_features):", "in_features, out_features, scale):")
         text = text.replace(BUILT, f"{BUILT}\n        self.scale = scale")
         return text.replace(RIGHT, f"{RIGHT} * self.scale[1]")
