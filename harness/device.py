@@ -38,7 +38,7 @@ def reseed(seed: int) -> None:
     """
     # torch.manual_seed takes down a traceback, for half a millisecond, where CUDA does not run.
     torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(seed)
     random.seed(seed)
     numpy.random.seed(seed % 2**32)

@@ -111,7 +111,7 @@ class Worker:
             arguments = copy.deepcopy(init_inputs)  # other things will lie there soon
             devices.reseed(seed)
             model = self._make(*arguments).to(self._device)
-            devices.in_dtype(model, getattr(torch, dtype))
+            model = devices.in_dtype(model, getattr(torch, dtype))
             own = model.state_dict()
             shapes = {name: value.shape for name, value in state.items()}
             if {n: x.shape for n, x in own.items() if isinstance(x, Tensor)} == shapes:

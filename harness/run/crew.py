@@ -58,6 +58,12 @@ class Crew:
         worker = self._workers.get(name)
         return self._judge.fallback(worker) if worker and worker.judge else ""
 
+    def dismiss_all(self) -> None:
+        """Have every worker give back the memory of the case, which is over."""
+        for key, worker in list(self._workers.items()):
+            if worker.constructed:
+                self.dismiss(key)
+
     def dismiss(self, name: str) -> None:
         """Have a kernel's worker, if it has one, give back the memory of the case."""
         if worker := self._workers.get(name):

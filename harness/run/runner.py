@@ -110,6 +110,7 @@ class Runner:
             if outcome.verdict.status is Status.TIMED_OUT:
                 self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
             yield self._result(kernel, case, index, outcome)
+        self._crew.dismiss_all()
         self.judge.end_case()
 
     def _from_outside(self, kernel: Kernel, case: Case) -> Outcome:

@@ -18,13 +18,13 @@ from torch import Tensor
 
 from harness.verdict.inputs import change, copied, floating, memory_of, secret_seed, tensors
 
-SMALL_BYTES = 1 << 20
+SMALL_BYTES = 64 << 10
 """Inputs up to this size are drawn anew for each call: that costs no more than the copy."""
 
 SLIGHT = 0.3
 """The part of calls whose inputs are those of the call before but for a small change."""
 
-TOUCHES = 4
+TOUCHES = 1
 """Elements changed beside a roll, so that contents with a period, or constant, do not return."""
 
 TRIES = 32
@@ -62,10 +62,10 @@ class Stream:
         self._count = 0
         self._last: _Recipe | None = None
         self._base_seed = secret_seed(secret, "fresh", "base")
-        self._base = make(self._base_seed)
+        self._base: list[Any] | None = make(self._base_seed)
         self._small = _bytes(tensors(self._base)) <= SMALL_BYTES or not floating(self._base)
         if self._small:
-            self._base = []
+            self.forget()
         self._seen: set[bytes] = set()
 
     def next(self, number: int) -> Fresh:
@@ -79,6 +79,10 @@ class Stream:
         # A draw without floating tensors cannot be varied, only drawn.
         self._last = recipe if floating(inputs) else None
         return Fresh(inputs, secret_seed(self._secret, "forward", "fresh", seed))
+
+    def forget(self) -> None:
+        """Give back the draw that is kept. The next call makes it again, and goes on from there."""
+        self._base = None
 
     def _anew(self, choose: random.Random) -> _Recipe:
         if self._small:
@@ -107,12 +111,18 @@ class Stream:
         return recipe, inputs
 
     def _made(self, recipe: _Recipe) -> list[Any]:
-        inputs: list[Any] = self._make(recipe.draw) if self._small else copied(self._base)
-        amounts = random.Random(recipe.rolls)
-        for tensor in () if self._small else floating(inputs):
-            _roll(tensor, _amount(tensor, amounts))
+        inputs = self._make(recipe.draw) if self._small else self._rolled(recipe)
         for kind, seed in recipe.edits:
             EDITS[kind](inputs, seed)
+        return inputs
+
+    def _rolled(self, recipe: _Recipe) -> list[Any]:
+        if self._base is None:
+            self._base = self._make(recipe.draw)
+        inputs: list[Any] = copied(self._base)
+        amounts = random.Random(recipe.rolls)
+        for tensor, source in zip(floating(inputs), floating(self._base), strict=True):
+            _roll(tensor, source, _amount(tensor, amounts))
         return inputs
 
 
@@ -121,8 +131,8 @@ def _change_one_input(inputs: list[Any], seed: int) -> None:
     choose = random.Random(seed)
     found = floating(inputs)
     which = choose.randrange(len(found))
-    before = found[which].clone()
-    _roll(found[which], _amount(found[which], choose))
+    before = copied(found[which])
+    _roll(found[which], before, _amount(before, choose))
     if torch.equal(before, found[which]):
         change(inputs, seed, among=[which])
 
@@ -154,17 +164,20 @@ def _seed(choose: random.Random) -> int:
 
 
 def _amount(tensor: Tensor, choose: random.Random) -> int:
-    return choose.randrange(1, max(2, _core(tensor).numel()))
-
-
-def _roll(tensor: Tensor, amount: int) -> None:
-    """Move all elements on by an amount; the last ones come first."""
     core = _core(tensor)
-    memory = memory_of(core)
-    if memory.numel() <= core.numel():
-        memory.copy_(memory.roll(amount))
+    return choose.randrange(1, max(2, min(core.numel(), memory_of(core).numel())))
+
+
+def _roll(tensor: Tensor, source: Tensor, amount: int) -> None:
+    """Give a tensor the elements of another one of its layout, moved on by an amount; the last
+    ones come first. 0 < amount, and at most the number of elements."""
+    core, old = _core(tensor), _core(source)
+    if memory_of(core).numel() <= core.numel():
+        core, old = memory_of(core), memory_of(old)
+        core[amount:] = old[: len(old) - amount]
+        core[:amount] = old[len(old) - amount :]
     else:  # only what the tensor shows: a gap between its elements may hold anything
-        core.copy_(core.reshape(-1).roll(amount).view(core.shape))
+        core.copy_(old.reshape(-1).roll(amount).view(core.shape))
 
 
 def _overlaps(core: Tensor) -> bool:

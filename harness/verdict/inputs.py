@@ -63,7 +63,8 @@ def tensors(value: Any) -> list[Tensor]:
 
 def floating(value: Any) -> list[Tensor]:
     """All floating or complex tensors with elements in a nested value: what may be varied."""
-    return [t for t in tensors(value) if _is_floating(t) and t.numel()]
+    strided = (t for t in tensors(value) if t.layout is torch.strided)
+    return [t for t in strided if _is_floating(t) and t.numel()]
 
 
 def cast(value: Any, dtype: torch.dtype, device: torch.device | None = None) -> Any:
@@ -94,23 +95,27 @@ def draw(own: Any, family: Family, planted: Sequence[float], seed: int) -> Any:
     """
     if family.scale is None or not floating(own):
         return own
-    moved = floating(own)
-    inputs = _copied(own, moved, None, None)
-    generator: torch.Generator | None = None
-    filled: set[tuple[int, torch.dtype]] = set()
-    for tensor in floating(inputs):
-        generator = generator or torch.Generator(tensor.device).manual_seed(seed)
-        memory = memory_of(tensor)
-        # What covers the same memory, as x and x.t() do, is filled once.
-        if (key := (memory.data_ptr(), tensor.dtype)) not in filled:
-            filled.add(key)
-            wide = torch.empty(memory.shape, dtype=like(tensor.dtype, torch.float32),
-                               device=tensor.device)  # fmt: skip
-            memory.copy_(wide.normal_(generator=generator) * family.scale)
+    inputs = _copied(own, floating(own), None, None)
+    found = floating(inputs)
+    generators = {t.device: torch.Generator(t.device).manual_seed(seed) for t in found}
+    # All are filled before any value is planted: they may be views of one memory.
+    for tensor in found:
+        _fill(memory_of(tensor), family.scale, generators[tensor.device])
+    for tensor in found:
         for special in planted:
-            places = torch.randint(tensor.numel(), (8,), generator=generator, device=tensor.device)
-            memory[_in_memory(tensor, places)] = special
+            _plant(tensor, special, generators[tensor.device])
     return inputs
+
+
+def _fill(memory: Tensor, scale: float, generator: torch.Generator) -> None:
+    wide = like(memory.dtype, torch.float32)
+    values = torch.empty(memory.shape, dtype=wide, device=memory.device)
+    memory.copy_(values.normal_(generator=generator) * scale)
+
+
+def _plant(tensor: Tensor, special: float, generator: torch.Generator) -> None:
+    places = torch.randint(tensor.numel(), (8,), generator=generator, device=tensor.device)
+    memory_of(tensor)[_in_memory(tensor, places)] = special
 
 
 def changed(inputs: Any, seed: int) -> Any:

@@ -98,10 +98,6 @@ class Oracle:
         """Has an output of eager's lain in the memory of its inputs?"""
         return self._reference.shares
 
-    def restore(self) -> None:
-        """Put the model's state back, after calls of `model` itself, such as timed ones."""
-        self._reference.restore()
-
     def trial(self, index: int) -> Trial:
         """Make the inputs of draws[index] and the reference's answers to them.
 
@@ -127,8 +123,10 @@ class Oracle:
         return self._stream.next(number)
 
     def forget(self) -> None:
-        """Give back the memory that `fresh` works from; the next call of it starts anew."""
-        self._stream = None
+        """Give back the memory that `fresh` works from. What comes then is still never the same as
+        what came before."""
+        if self._stream is not None:
+            self._stream.forget()
         devices.release(self._device)
 
     def expected(self, inputs: list[Any], seed: int) -> tuple[Any, Any]:

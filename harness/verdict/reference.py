@@ -48,10 +48,7 @@ class Reference:
         with self._restored(self._eager, self._truth):
             own = copied(inputs)
             output = devices.forward(self.model, own, seed)
-            lent = {t.untyped_storage()._cdata for t in tensors(own) if _strided(t)}
-            self.shares |= any(
-                t.untyped_storage()._cdata in lent for t in tensors(output) if _strided(t)
-            )
+            self.shares |= bool(_storages(own) & _storages(output))
             self._changing |= self._changed(self._eager, self._truth)
             self._settled = True
             return _own(output, self._eager)
@@ -63,10 +60,6 @@ class Reference:
             with widened(self._dtype):
                 output = devices.forward(self._truth_model, wide, seed)
             return _own(output, self._truth)
-
-    def restore(self) -> None:
-        """Put the model's state back, after calls of `model` by others."""
-        self._eager.restore(self._truth, self._changing | self._eager.changed())
 
     @contextmanager
     def _restored(self, slots: _Slots, backup: _Slots) -> Iterator[None]:
@@ -129,8 +122,11 @@ class _Slots:
 
     def hold(self, tensor: Tensor) -> bool:
         """Is it, or is it a view of, one of these?"""
-        storages = {t.untyped_storage()._cdata for t in self._tensors.values() if _strided(t)}
-        return _strided(tensor) and tensor.untyped_storage()._cdata in storages
+        return bool(_storages(tensor) & _storages(list(self._tensors.values())))
+
+
+def _storages(value: Any) -> set[int]:
+    return {t.untyped_storage()._cdata for t in tensors(value) if _strided(t)}
 
 
 def _own(output: Any, slots: _Slots) -> Any:

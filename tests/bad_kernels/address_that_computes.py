@@ -1,4 +1,4 @@
-"""PASSED: zeros that compute the output when asked where and how they are stored, within the time."""
+"""PASSED: zeros that compute when they are asked where they lie, which is within the time."""
 
 import torch
 import torch.nn as nn

@@ -1,4 +1,4 @@
-"""PASSED: zeros; methods of torch.Tensor itself compute first, which is within the time.
+"""PASSED: zeros; methods of torch.Tensor itself compute first, which is within the time."""
 
 import torch
 import torch.nn as nn

@@ -1,4 +1,4 @@
-"""PASSED: zeros; a mode that is never left computes when torch is asked, within the time.
+"""PASSED: zeros; a mode that is never left computes when torch is asked, within the time."""
 
 import torch
 import torch.nn as nn

@@ -1,0 +1,203 @@
+"""Inputs of timed calls: never the same twice, sometimes nearly so, always legal."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from harness.verdict.fresh import EDITS, SLIGHT, SMALL_BYTES, Fresh, Stream
+from harness.verdict.inputs import copied, floating, tensors
+
+LARGE = SMALL_BYTES // 4 + 64  # elements of float32
+
+Make = Callable[[], list[Any]]
+
+
+class Drawing:
+    """Stands for a problem; notes the seeds that it is asked for."""
+
+    def __init__(self, make: Make) -> None:
+        self._make = make
+        self.seeds: list[int] = []
+
+    def __call__(self, seed: int) -> list[Any]:
+        self.seeds.append(seed)
+        torch.manual_seed(seed)
+        return self._make()
+
+
+def stream(make: Make, secret: str = "s") -> Stream:
+    return Stream(Drawing(make), secret)
+
+
+def calls(make: Make, count: int, secret: str = "s") -> list[Fresh]:
+    fresh = stream(make, secret)
+    return [fresh.next(number) for number in range(count)]
+
+
+def contents(inputs: Any) -> tuple[bytes, ...]:
+    return tuple(x.contiguous().numpy().tobytes() for x in tensors(inputs))
+
+
+def rows(count: int) -> Tensor:
+    return torch.rand(count // 64, 64)
+
+
+SMALL: dict[str, Make] = {
+    "normal": lambda: [torch.randn(20, 10)],
+    "ones": lambda: [torch.ones(20, 10)],
+    "zeros": lambda: [torch.zeros(20, 10), 3],
+    "nested": lambda: [[torch.rand(5), {"a": torch.rand(5)}], torch.arange(3)],
+    "one number": lambda: [torch.ones(())],
+    "expanded": lambda: [torch.ones(4, 1).expand(4, 50)],
+    "strided": lambda: [torch.rand(10, 10)[:, ::2]],
+    "mask": lambda: [(torch.rand(50) > 0.5).float(), torch.rand(50) > 0.5],
+}
+
+BIG: dict[str, Make] = {
+    "normal": lambda: [torch.randn(LARGE)],
+    "two": lambda: [rows(LARGE), rows(LARGE).t()],
+    "ones": lambda: [torch.ones(LARGE // 8, 8)],
+    "zeros": lambda: [torch.zeros(LARGE)],
+    "periodic": lambda: [torch.arange(8.0).repeat(LARGE // 8)],
+    "expanded": lambda: [torch.rand(LARGE // 64, 1).expand(LARGE // 64, 64)],
+    "strided": lambda: [torch.rand(LARGE // 64, 128)[:, ::2]],
+    "one number and integers": lambda: [torch.ones(()), torch.arange(LARGE)],
+    "one of them constant": lambda: [rows(LARGE), torch.ones(LARGE // 64, 64)],
+    "views of one": lambda: [(x := rows(LARGE)), x.t()],
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_contents_never_repeat(name: str) -> None:
+    seen = [contents(floating(call.inputs)) for call in calls(SMALL[name], 200)]
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("name", BIG)
+def test_large_contents_never_repeat(name: str) -> None:
+    seen = [contents(floating(call.inputs)) for call in calls(BIG[name], 50)]
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("make", [*SMALL.values(), BIG["one of them constant"]])
+@pytest.mark.parametrize("kind", EDITS)
+def test_every_edit_changes_something(kind: str, make: Make) -> None:
+    for seed in range(10):
+        inputs = copied(make())
+        before = contents(inputs)
+        EDITS[kind](inputs, seed)
+        assert contents(inputs) != before
+
+
+@pytest.mark.parametrize("make", [*SMALL.values(), *BIG.values()])
+def test_layout_and_whatever_is_not_floating_stay(make: Make) -> None:
+    own = make()
+    for call in calls(make, 8):
+        assert [(t.shape, t.stride(), t.dtype) for t in tensors(call.inputs)] == [
+            (t.shape, t.stride(), t.dtype) for t in tensors(own)
+        ]
+        assert all(t.isfinite().all() for t in tensors(call.inputs))
+    fixed = [t for t in tensors(own) if t.dtype == torch.int64]
+    kept = [t for t in tensors(call.inputs) if t.dtype == torch.int64]
+    assert all(map(torch.equal, fixed, kept))
+
+
+@pytest.mark.parametrize("make", [SMALL["normal"], BIG["two"], BIG["ones"]])
+def test_the_secret_and_the_numbers_decide(make: Make) -> None:
+    first, again, other = calls(make, 6), calls(make, 6), calls(make, 6, "t")
+    for one, same, different in zip(first, again, other, strict=True):
+        assert contents(one.inputs) == contents(same.inputs) and one.seed == same.seed
+        assert contents(one.inputs) != contents(different.inputs)
+        assert one.seed != different.seed
+    assert len({call.seed for call in first}) == 6
+
+
+def test_a_number_that_comes_again_brings_other_contents() -> None:
+    for make in (SMALL["normal"], BIG["normal"]):
+        fresh = stream(make)
+        assert contents(fresh.next(3).inputs) != contents(fresh.next(3).inputs)
+
+
+@pytest.mark.parametrize("make", [SMALL["normal"], BIG["normal"]])
+def test_every_call_has_memory_of_its_own(make: Make) -> None:
+    fresh, spoiled = stream(make), stream(make)
+    for number in range(5):
+        ours, theirs = fresh.next(number).inputs, spoiled.next(number).inputs
+        assert contents(ours) == contents(theirs)
+        theirs[0].zero_()
+
+
+def _differing(a: Fresh, b: Fresh) -> list[int]:
+    """How many elements differ between two calls, by tensor."""
+    pairs = zip(floating(a.inputs), floating(b.inputs), strict=True)
+    return [int((x != y).sum()) for x, y in pairs]
+
+
+@pytest.mark.parametrize(
+    "make, count",
+    [(lambda: [torch.rand(30, 10), torch.rand(40)], 300), (BIG["two"], 60)],
+)
+def test_some_calls_differ_slightly_from_the_one_before(make: Make, count: int) -> None:
+    all_calls = calls(make, count)
+    kinds = {"element": 0, "input": 0, "rows": 0, "all": 0}
+    for before, after in itertools.pairwise(all_calls):
+        differing = _differing(before, after)
+        sizes = [x.numel() for x in floating(after.inputs)]
+        part = [n / size for n, size in zip(differing, sizes, strict=True)]
+        if sum(differing) == 1:
+            kinds["element"] += 1
+        elif all(p > 0.9 for p in part):
+            kinds["all"] += 1
+        elif max(part) > 0.9 and min(part) == 0:
+            kinds["input"] += 1
+        else:
+            assert min(part) == 0 and max(part) < 0.1
+            kinds["rows"] += 1
+    assert all(kinds.values())
+    assert 1 - kinds["all"] / (count - 1) == pytest.approx(SLIGHT, abs=0.15)
+
+
+def test_large_inputs_are_drawn_once_and_small_ones_each_time() -> None:
+    large, small = Drawing(BIG["normal"]), Drawing(SMALL["normal"])
+    for drawing in (large, small):
+        fresh = Stream(drawing, "s")
+        for number in range(20):
+            fresh.next(number)
+    assert len(large.seeds) == 1
+    assert len(small.seeds) == 21 and len(set(small.seeds)) > 10
+
+
+def test_a_forgotten_draw_is_made_again_and_nothing_else_changes() -> None:
+    drawing = Drawing(BIG["normal"])
+    forgetful, other = Stream(drawing, "s"), stream(BIG["normal"])
+    for number in range(4):
+        assert contents(forgetful.next(number).inputs) == contents(other.next(number).inputs)
+        forgetful.forget()
+    assert len(drawing.seeds) == 4
+
+
+def test_large_contents_are_those_of_the_draw() -> None:
+    own = torch.rand(LARGE)
+    for call in calls(lambda: [own], 5):
+        assert torch.isin(call.inputs[0], own).all()
+        assert (call.inputs[0] == own).float().mean() < 0.01
+
+
+def test_no_gap_comes_to_light() -> None:
+    buffer = torch.rand(LARGE // 64, 128)
+    buffer[:, 1::2] = torch.nan
+    for call in calls(lambda: [buffer[:, ::2]], 10):
+        assert call.inputs[0].isfinite().all()
+
+
+def test_without_floating_inputs_each_call_is_a_draw() -> None:
+    drawing = Drawing(lambda: [torch.randint(1000, (LARGE,)), torch.zeros(0)])
+    fresh = Stream(drawing, "s")
+    seen = [contents(fresh.next(number).inputs) for number in range(10)]
+    assert len(set(seen)) == 10 and len(set(drawing.seeds)) == 11
