@@ -147,18 +147,20 @@ class Judge:
         """Have a worker answer the trial, and judge it; return the Comparison's fields."""
         assert self._trial is not None and self._oracle is not None
         trial, end = self._trial, self._ends[name]
+        before = self._before.get(name, [])
+        value: Any = None
         try:
             answer = end.call(trial.inputs, trial.seed, patience_s, self._out_bytes, unhurried=True)
+            value = answer.value
+            comparison = self._judged(answer, trial.eager, trial.truth)
         except NotPlain as error:
-            return asdict(Comparison(Status.WRONG_STRUCTURE, str(error)))
-        comparison = self._judged(answer, trial.eager, trial.truth)
+            comparison = Comparison(Status.WRONG_STRUCTURE, str(error))
         if comparison.status is None and not self._oracle.shares:
-            before = self._before.get(name, [])
-            self._before[name] = [_sum(answer.value), *before][:LOOK_BACK]
             now = map(_sum, end.earlier(patience_s))
             if any(was != now_is for was, now_is in zip(before, now, strict=False)):
                 reason = "this call changed the output of an earlier one: they share memory"
                 comparison = Comparison(Status.ALIASED, reason)
+        self._before[name] = [_sum(value), *before][:LOOK_BACK]
         return asdict(comparison)
 
     def _judged(self, answer: Answer, eager: Any, truth: Any) -> Comparison:
@@ -213,6 +215,7 @@ class Judge:
     ) -> tuple[Any, Answer]:
         """One call on contents that no kernel has seen."""
         assert self._oracle is not None
+        self._before.pop(name, None)  # the end's last outputs are others now
         fresh = self._oracle.fresh(self._fresh)
         self._fresh += 1
         end = self._ends[name]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
 from typing import Any
 
 from harness.records import Status
@@ -48,6 +49,16 @@ def _work(steps: list[float], patience_s: float) -> str:
     return "done"
 
 
+def _talk(connection: Connection) -> str:
+    """Say things back to whoever is at the other end, until it hangs up."""
+    with connection:
+        while True:
+            try:
+                connection.send_bytes(connection.recv_bytes())
+            except EOFError:
+                return "talked"
+
+
 def make_handlers(*args: Any) -> Mapping[str, Callable[..., Any]]:
     return {
         "args": lambda: list(args),
@@ -56,6 +67,7 @@ def make_handlers(*args: Any) -> Mapping[str, Callable[..., Any]]:
         "fail": _fail,
         "say": _say,
         "work": _work,
+        "talk": _talk,
         "print": lambda text: print(text),
         "server": os.getppid,
         "spawn": _spawn,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -82,6 +83,65 @@ def test_a_full_disk_is_not_the_fault_of_who_prints(tmp_path: Path) -> None:
         child.ask("print", text="much " * 100_000)
     finally:
         child.kill()
+
+
+def test_a_child_is_known_by_its_id(child: Child) -> None:
+    assert child.pid == child.ask("pid")
+
+
+def test_what_a_child_is_told_it_answers_when_it_is_heard(child: Child) -> None:
+    child.tell("work", steps=[0.1], patience_s=PATIENCE_S)
+    child.tell("echo", value=1)
+    assert child.hear("work") == "done"
+    assert child.hear("echo") == 1
+
+
+def test_of_two_children_that_are_connected_one_notices_the_others_end(
+    child: Child, tmp_path: Path
+) -> None:
+    other = Child("misbehaviour", log=tmp_path / "other", timeout_s=PATIENCE_S)
+    for one, connection in zip((child, other), multiprocessing.Pipe(), strict=True):
+        one.tell("talk", connection=connection)
+    other.kill()
+    assert child.hear("talk") == "talked"
+
+
+def test_a_child_takes_a_connection_and_talks_to_whoever_is_at_its_other_end(child: Child) -> None:
+    for said in (b"one", b"another"):
+        ours, theirs = multiprocessing.Pipe()
+        child.tell("talk", connection=theirs)
+        assert theirs.closed
+        ours.send_bytes(said)
+        assert ours.recv_bytes() == said
+        ours.close()
+        assert child.hear("talk") == "talked"
+    assert child.ask("echo", value=1) == 1
+
+
+def test_a_connection_for_the_dead_is_hung_up(child: Child) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    child.kill()
+    with pytest.raises(ChildFailed) as raised:
+        child.tell("talk", connection=theirs)
+    assert (raised.value.status, raised.value.alive) == (Status.CRASHED, False)
+    assert theirs.closed
+    with pytest.raises(EOFError):
+        ours.recv_bytes()
+
+
+def test_a_child_that_dies_while_nobody_hears_is_found_dead(child: Child) -> None:
+    child.tell("exit", status=7)
+    with pytest.raises(ChildFailed, match="exited with code 7 during 'exit'"):
+        child.hear("exit")
+
+
+def test_a_child_whose_answer_nobody_waits_for_ends_without_a_word(child: Child) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    child.tell("talk", connection=theirs)
+    child.hang_up()
+    ours.close()  # it answers now
+    assert wait_until(lambda: not alive(child.pid))
+    assert child.log.read_text() == ""
 
 
 # deadlines

@@ -1,14 +1,15 @@
-"""What every call of a model has in common."""
+"""What every call of a model has in common, and where it runs."""
 
 from __future__ import annotations
 
+import os
 import random
 
 import numpy
 import pytest
 import torch
 
-from harness.device import forward, in_dtype, like, pin_precision, reseed
+from harness.device import cores, forward, in_dtype, like, on_cores, pin_precision, reseed
 
 
 def test_forward_starts_from_the_seed_it_is_given() -> None:
@@ -28,6 +29,13 @@ def test_every_random_state_starts_from_the_seed() -> None:
     first, again, other = drawn(big), drawn(big), drawn(4)
     assert first == again
     assert all(a != b for a, b in zip(first, other, strict=True))
+
+
+def test_torch_draws_after_a_seed_as_after_manual_seed() -> None:
+    reseed(7)
+    drawn = torch.rand(5)
+    torch.manual_seed(7)
+    assert torch.equal(drawn, torch.rand(5))
 
 
 @pytest.mark.parametrize(
@@ -61,3 +69,47 @@ def test_float32_means_float32() -> None:
     assert torch.get_float32_matmul_precision() == "highest"
     assert not torch.backends.cuda.matmul.allow_tf32
     assert not torch.backends.cudnn.allow_tf32
+
+
+# cores
+
+
+@pytest.fixture
+def affinity(monkeypatch: pytest.MonkeyPatch) -> list[set[int]]:
+    """Stands in for the system's: one entry for each time that it was set, the latest last."""
+    asked = [{2, 3, 5}]
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: asked[-1])
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: asked.append(set(cores)))
+    return asked
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Of torch, likewise."""
+    asked = [3]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: asked[-1])
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    return asked
+
+
+def test_the_clock_has_a_core_that_no_one_else_has(affinity: list[set[int]]) -> None:
+    assert cores() == ([2], [3, 5])
+
+
+def test_one_core_is_shared(affinity: list[set[int]]) -> None:
+    affinity.append({4})
+    assert cores() == ([4], [4])
+
+
+def test_cores_and_threads_are_given_back(affinity: list[set[int]], threads: list[int]) -> None:
+    with on_cores([5, 3]):
+        assert (affinity[-1], threads[-1]) == ({3, 5}, 2)
+    assert (affinity[-1], threads[-1]) == ({2, 3, 5}, 3)
+
+
+def test_cores_and_threads_are_given_back_after_an_error(
+    affinity: list[set[int]], threads: list[int]
+) -> None:
+    with pytest.raises(ZeroDivisionError), on_cores([5]):
+        1 / 0  # noqa: B018
+    assert (affinity[-1], threads[-1]) == ({2, 3, 5}, 3)

@@ -1,74 +1,51 @@
-"""The judge's side: what a worker's file holds against what is known."""
+"""The judge and a worker beside it: what an answer is called, whatever the worker does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+import multiprocessing
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from command_line import TINY
+from judging import EXACT, PATIENCE_S, RIGHT, Court, doing, returning
 
-from harness.exchange import Exchange
-from harness.judge import Judge
 from harness.records import Status
 from harness.serve import RequestFailed
 
-TRIALS = ["own", "own again", "normal", "NaN", "infinite"]
-
-
-def prepare(judge: Judge, problem: Path = TINY, **changes: Any) -> dict[str, Any]:
-    usual = {"axes": {}, "dtype": "float32", "seed": 1, "families": None, "step_s": 60.0}
-    return judge.prepare(str(problem), **(usual | changes))
+TRIALS = ["own", "own again", "own changed", "normal", "NaN", "infinite"]
+FAMILIES = ["own", "normal", "non_finite"]
+COUNT = "self.calls = getattr(self, 'calls', 0) + 1"
 
 
 @pytest.fixture
-def judge(tmp_path: Path) -> Judge:
-    judge = Judge("cpu", str(tmp_path))
-    prepared = prepare(judge, families=["own", "normal", "non_finite"])
-    assert [draw["name"] for draw in prepared["trials"]] == TRIALS
-    assert prepared["timed"] == [0, 1]
-    return judge
+def court(tmp_path: Path) -> Iterator[Court]:
+    court = Court(tmp_path)
+    court.prepare(families=FAMILIES)
+    yield court
+    court.close()
 
 
-@pytest.fixture
-def answer(judge: Judge, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """The judge's word on what a worker answers to a trial, by default the right thing."""
-
-    def answer(
-        name: str,
-        output: Callable[[torch.Tensor], Any] = lambda y: y,
-        inputs: Callable[[torch.Tensor], Any] = lambda x: [x],
-    ) -> dict[str, Any]:
-        index = TRIALS.index(name)
-        exchange = Exchange(str(tmp_path))
-        (x,) = exchange.inputs(index, torch.device("cpu")).values
-        exchange.put_output("kernel", output(eager(exchange, x.clone())), inputs(x))
-        return judge.compare(index, "kernel")
-
-    return answer
+def problem(forward: str, constructor: str = "") -> str:
+    """A problem whose Model is the tiny one's, but for these lines."""
+    text = TINY.read_text().replace(f"return {RIGHT}", forward)
+    built = "self.linear = nn.Linear(in_features, out_features)"
+    return text.replace(built, f"{built}\n        {constructor}")
 
 
-def eager(exchange: Exchange, x: torch.Tensor) -> torch.Tensor:
-    """What Model makes of inputs, from the weights that the judge gives to workers."""
-    state = exchange.setup().state
-    return torch.nn.functional.linear(x, state["linear.weight"], state["linear.bias"]).clamp(-3, 3)
+# the case
 
 
-def test_prepare_leaves_a_worker_inputs_and_weights_but_no_truth(
-    judge: Judge, tmp_path: Path
-) -> None:
-    exchange = Exchange(str(tmp_path))
-    assert exchange.setup().init_inputs == [12, 10]
-    assert set(exchange.setup().state) == {"linear.weight", "linear.bias"}
-    left = {name for path in tmp_path.glob("*.pt") for name in torch.load(path, weights_only=True)}
-    assert left == {"init_inputs", "seed", "dtype", "state", "values"}
-    assert len(list(tmp_path.iterdir())) == 1 + len(TRIALS)
+def test_the_trials_of_a_case(court: Court) -> None:
+    assert [draw["name"] for draw in court.draws] == TRIALS
 
 
-def test_of_trials_it_is_told_what_everyone_may_know(tmp_path: Path) -> None:
-    draws = prepare(Judge("cpu", str(tmp_path)))["trials"]
+def test_of_trials_everyone_is_told_what_everyone_may_know(court: Court) -> None:
+    draws = court.prepare(families=None)
     stress = [draw for draw in draws if draw["stress"]]
     assert stress == draws[-3:] == [
         {"name": "huge normal", "finite": True, "stress": True},
@@ -78,128 +55,448 @@ def test_of_trials_it_is_told_what_everyone_may_know(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "families, timed", [(["normal", "non_finite"], [0]), (["non_finite"], [0, 1])]
+    "says, text",
+    [
+        ("clump", problem("return torch.clump(x, -3, 3)")),
+        ("no weights today", problem("return x", "raise ValueError('no weights today')")),
+        (
+            "returns a Tensor",
+            TINY.read_text().replace("[torch.rand(batch_size, in_features)]", "torch.rand(3)"),
+        ),
+        ("SyntaxError", problem("return x return x")),
+    ],
+    ids=["forward", "constructor", "get_inputs", "file"],
 )
-def test_finite_inputs_are_timed_where_there_are_any(
-    families: list[str], timed: list[int], tmp_path: Path
-) -> None:
-    prepared = prepare(Judge("cpu", str(tmp_path)), families=families)
-    assert prepared["timed"] == timed
+def test_a_reference_that_fails_is_ungradable(says: str, text: str, court: Court) -> None:
+    with pytest.raises(RequestFailed, match=says) as raised:
+        court.prepare(text)
+    assert raised.value.status is Status.UNGRADABLE
 
 
-@pytest.mark.parametrize("trial", TRIALS)
-def test_eagers_own_output_is_right(trial: str, answer: Callable[..., dict]) -> None:
-    comparison = answer(trial)
-    assert comparison["status"] is None
-    assert comparison["error_rel"] == comparison["eager_error_rel"]
+@pytest.mark.parametrize("size", [10**12, 10**17])
+def test_a_case_too_large_is_out_of_memory(size: int, court: Court) -> None:
+    with pytest.raises(RequestFailed) as raised:
+        court.prepare(axes={"batch_size": size})
+    assert raised.value.status is Status.OUT_OF_MEMORY
+
+
+def test_a_released_case_is_forgotten(court: Court) -> None:
+    def has_its_tensors() -> bool:
+        gc.collect()
+        tensors = [x for x in gc.get_objects() if type(x) is torch.Tensor]
+        return any(x.shape[:1] == (1234,) for x in tensors)
+
+    court.prepare(axes={"batch_size": 1234})
+    court.constructed("control_exact")
+    assert court.answer()["status"] is None
+    assert court.block()["comparison"]["status"] is None
+    assert has_its_tensors()
+    court.judge.release()
+    assert not has_its_tensors()
+
+
+# answers
+
+
+@pytest.mark.parametrize("kernel", ["control_exact", "control_non_contiguous"])
+def test_a_right_output_on_every_trial(kernel: str, court: Court) -> None:
+    court.constructed(kernel)
+    for trial in TRIALS:
+        assert court.answer(trial)["status"] is None, trial
+
+
+def test_eagers_own_output_is_as_near_the_truth_as_eager(court: Court) -> None:
+    court.constructed("control_exact")
+    comparison = court.answer("normal")
+    assert comparison["error_rel"] == comparison["eager_error_rel"] > 0
 
 
 @pytest.mark.parametrize(
-    "change, status",
+    "output, status",
     [
-        (lambda y: y * 1.01, Status.WRONG_VALUES),
-        (lambda y: y.double(), Status.WRONG_DTYPE),
-        (lambda y: y[:1], Status.WRONG_SHAPE),
-        (lambda y: (y,), Status.WRONG_STRUCTURE),
-        (lambda y: y.numpy().tobytes(), Status.WRONG_STRUCTURE),
-        (lambda y: y.to("meta"), Status.WRONG_STRUCTURE),
-        (lambda y: torch.nn.Parameter(y), Status.WRONG_STRUCTURE),
-        (lambda y: y.to_sparse(), Status.WRONG_STRUCTURE),
+        ("y * 1.01", Status.WRONG_VALUES),
+        ("y.double()", Status.WRONG_DTYPE),
+        ("y[:1]", Status.WRONG_SHAPE),
+        ("(y,)", Status.WRONG_STRUCTURE),
+        ("None", Status.WRONG_STRUCTURE),
+        ("y.numpy().tobytes()", Status.WRONG_STRUCTURE),
+        ("y.to('meta')", Status.WRONG_STRUCTURE),
+        ("torch.nn.Parameter(y)", Status.WRONG_STRUCTURE),
+        ("y.to_sparse()", Status.WRONG_STRUCTURE),
         # On finite inputs a NaN is a wrong value like any other.
-        (lambda y: y * float("nan"), Status.WRONG_VALUES),
+        ("y * float('nan')", Status.WRONG_VALUES),
     ],
 )
-def test_a_wrong_output(change: Callable, status: Status, answer: Callable[..., dict]) -> None:
-    comparison = answer("normal", output=change)
+def test_a_wrong_output(output: str, status: Status, court: Court) -> None:
+    court.constructed(returning(output))
+    comparison = court.answer("normal")
     assert comparison["status"] is status
     assert comparison["reason"]
+    # Nothing is wrong with the worker.
+    assert court.answer("own")["status"] is status
 
 
 @pytest.mark.parametrize("trial", ["NaN", "infinite"])
-def test_a_misplaced_nan_on_non_finite_inputs(trial: str, answer: Callable[..., dict]) -> None:
-    comparison = answer(trial, output=lambda y: y.nan_to_num(0))
+def test_a_misplaced_nan_on_non_finite_inputs(trial: str, court: Court) -> None:
+    court.constructed(returning("y.nan_to_num(0)"))
+    comparison = court.answer(trial)
     assert comparison["status"] is Status.WRONG_VALUES
     assert "are NaN or infinite on one side only" in comparison["reason"]
+
+
+def test_a_reason_is_one_plain_line(court: Court) -> None:
+    court.constructed(returning("torch.nn.utils.rnn.pack_sequence([y])"))
+    reason = court.answer()["reason"]
+    assert reason and reason.isprintable(), repr(reason)
+
+
+def test_two_workers_answer_the_same_trial_each_for_itself(court: Court) -> None:
+    court.constructed("control_exact", "right")
+    court.constructed("scaled", "wrong")
+    for trial in ("own", "own again"):
+        assert court.answer(trial, "right")["status"] is None
+        assert court.answer(trial, "wrong")["status"] is Status.WRONG_VALUES
+
+
+# inputs
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda x: [x + 1],
-        lambda x: [x.double()],
-        lambda x: [x[:3]],
-        lambda x: [x, x],
-        lambda x: [],
-        lambda x: [None],
-        lambda x: [-x.abs() * 0],  # -0 instead of what was there
+        "x.add_(1)",
+        "x[-1, -1] += 1",
+        "x.mul_(0).neg_()",  # -0 instead of what was there
+        "x.fill_(float('nan'))",
     ],
 )
-def test_inputs_must_come_back_as_they_were(change: Callable, answer: Callable[..., dict]) -> None:
-    assert answer("own", inputs=change)["status"] is Status.INPUT_MUTATED
+def test_inputs_must_stay_as_they_were(change: str, court: Court) -> None:
+    court.constructed(doing(change, "return y"))
+    assert court.answer("own")["status"] is Status.INPUT_MUTATED
 
 
-def test_a_nan_among_the_inputs_has_not_changed(answer: Callable[..., dict]) -> None:
-    assert answer("NaN")["status"] is None
+def test_the_sign_of_a_zero_is_something_to_change(court: Court) -> None:
+    zeros = TINY.read_text().replace("torch.rand(", "torch.zeros(")
+    court.prepare(zeros)
+    court.constructed(doing("x.neg_()", "return y"))
+    assert court.answer()["status"] is Status.INPUT_MUTATED
 
 
-class Surprise:
-    """Unpickling one runs code of its writer's choice."""
-
-    def __reduce__(self) -> tuple:
-        return (Path.touch, (Path("surprise"),))
+def test_a_nan_among_the_inputs_has_not_changed(court: Court) -> None:
+    court.constructed("control_exact")
+    assert court.answer("NaN")["status"] is None
 
 
-def test_an_output_file_runs_no_code(
-    answer: Callable[..., dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+# outputs that share memory
+
+
+@pytest.mark.parametrize(
+    "kernel, statuses",
+    [
+        ("static_output", [None, Status.ALIASED]),
+        ("static_output_view", [None, Status.ALIASED]),
+        ("static_outputs_in_turn", [None, None, Status.ALIASED]),
+    ],
+)
+def test_an_output_that_a_later_call_overwrites(
+    kernel: str, statuses: list[Status | None], court: Court
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert answer("own", output=lambda _: Surprise())["status"] is Status.WRONG_STRUCTURE
-    assert not Path("surprise").exists()
+    court.constructed(kernel)
+    assert [court.answer(trial)["status"] for trial in TRIALS[: len(statuses)]] == statuses
 
 
-def test_an_output_is_taken_once(judge: Judge, answer: Callable[..., dict]) -> None:
-    assert answer("own")["status"] is None
-    assert judge.compare(0, "kernel")["status"] is Status.WRONG_STRUCTURE
+@pytest.mark.parametrize("output", ["y * 2", "None", "y.to_sparse()"])
+def test_a_wrong_output_between_two_right_ones_is_not_mistaken_for_an_earlier_one(
+    output: str, court: Court
+) -> None:
+    court.constructed(doing(f"return {output} if x.min() < 0 else y"))
+    statuses = [court.answer(trial)["status"] for trial in ("own", "normal", *TRIALS[:3])]
+    assert statuses[1] is not None
+    assert statuses[:1] + statuses[2:] == [None] * 4
 
 
-def test_a_torn_output_file_is_a_verdict(judge: Judge, tmp_path: Path) -> None:
-    (tmp_path / "torn.out").write_bytes(b"PK\3\4 and no more")
-    comparison = judge.compare(0, "torn")
-    assert comparison["status"] is Status.WRONG_STRUCTURE
+def test_what_is_overwritten_after_a_wrong_output_is_noticed_as_well(court: Court) -> None:
+    static = f"self.out = getattr(self, 'out', torch.empty(7, 10)).copy_({RIGHT})"
+    court.constructed(doing(static, "return None if x.min() < 0 else self.out"))
+    statuses = [court.answer(trial)["status"] for trial in ("own", "normal", "own again")]
+    assert statuses == [None, Status.WRONG_STRUCTURE, Status.ALIASED]
 
 
-def test_a_reason_is_one_plain_line(answer: Callable[..., dict]) -> None:
-    reason = answer("own", output=lambda y: torch.nn.utils.rnn.pack_sequence([y]))["reason"]
-    assert reason.isprintable(), repr(reason)
+def test_timed_outputs_are_not_mistaken_for_earlier_ones(court: Court) -> None:
+    court.constructed("control_exact")
+    for trial in ("own", "normal", "own again"):
+        assert court.answer(trial)["status"] is None
+        assert court.block()["comparison"]["status"] is None
 
 
-def test_a_reference_that_raises_is_ungradable(tmp_path: Path) -> None:
-    problem = tmp_path / "raises.py"
-    problem.write_text(TINY.read_text().replace("torch.clamp(", "torch.clump("))
-    with pytest.raises(RequestFailed, match="clump") as raised:
-        prepare(Judge("cpu", str(tmp_path)), problem)
-    assert raised.value.status is Status.UNGRADABLE
+def test_a_model_made_anew_may_use_what_the_last_one_used(court: Court) -> None:
+    shared = EXACT.replace("class ", "BUFFER = torch.empty(7, 10)\n\n\nclass ", 1)
+    shared = shared.replace(f"return {RIGHT}", f"return BUFFER.copy_({RIGHT})")
+    court.constructed(shared)
+    assert court.answer("own")["status"] is None
+    court.construct()
+    assert court.answer("own again")["status"] is None
+    assert court.answer("normal")["status"] is Status.ALIASED
 
 
-@pytest.mark.parametrize("size", [10**12, 10**17])
-def test_a_case_too_large_is_out_of_memory(size: int, tmp_path: Path) -> None:
-    with pytest.raises(RequestFailed) as raised:
-        prepare(Judge("cpu", str(tmp_path)), axes={"batch_size": size})
-    assert raised.value.status is Status.OUT_OF_MEMORY
+def test_an_output_may_lie_in_the_inputs_where_the_references_does(court: Court) -> None:
+    court.prepare(problem("return x.view(-1)"), families=FAMILIES)
+    court.constructed(returning("x.view(-1)"))
+    assert [court.answer(trial)["status"] for trial in TRIALS] == [None] * len(TRIALS)
 
 
-def test_a_baseline_is_timed_on_the_cases_own_inputs(judge: Judge) -> None:
-    assert judge.start_baseline("eager", "wall", 0.0) > 0
-    assert len(judge.block("eager", "wall", 3)) == 3
+def test_an_output_must_not_lie_in_the_inputs_where_the_references_does_not(court: Court) -> None:
+    court.prepare(problem("return x.clone()"), families=FAMILIES)
+    court.constructed(returning("x"))
+    assert court.answer("own")["status"] is None
+    assert court.answer("own again")["status"] is Status.ALIASED
 
 
-def test_a_baseline_leaves_the_inputs_alone(judge: Judge, answer: Callable[..., dict]) -> None:
-    judge.start_baseline("eager", "wall", 0.0)
-    assert answer("own")["status"] is None
+# workers that do not answer
+
+FAILED = {"worker": "failed", "status": Status.RUNTIME_ERROR, "poisoned": False}
+UNWELL = [
+    ("raise ValueError('tired')", FAILED),
+    ("while True: time.sleep(1)", {"worker": "late"}),
+    ("os.kill(os.getpid(), signal.SIGKILL)", {"worker": "gone"}),
+    ("os._exit(0)", {"worker": "gone"}),
+]
 
 
-def test_a_released_case_is_forgotten(judge: Judge) -> None:
-    judge.start_baseline("eager", "wall", 0.0)
-    judge.release()
-    with pytest.raises(RequestFailed):
-        judge.block("eager", "wall", 1)
+def short_of(expected: dict[str, Any]) -> float:
+    return 1.0 if expected["worker"] == "late" else PATIENCE_S
+
+
+@pytest.mark.parametrize("unwell, expected", UNWELL)
+def test_a_worker_that_does_not_construct(
+    unwell: str, expected: dict[str, Any], court: Court
+) -> None:
+    expected = expected | ({"status": Status.LOAD_FAILED} if "status" in expected else {})
+    court.hire(doing("return y", constructor=unwell))
+    said = court.construct(patience_s=short_of(expected))
+    assert "tired" in said.pop("reason", "tired")
+    assert said == expected
+
+
+@pytest.mark.parametrize("unwell, expected", UNWELL)
+def test_a_worker_that_does_not_answer(unwell: str, expected: dict[str, Any], court: Court) -> None:
+    court.constructed(doing(unwell))
+    said = dict(court.answer(patience_s=short_of(expected)))
+    assert "tired" in said.pop("reason", "tired")
+    assert said == expected
+
+
+@pytest.mark.parametrize("unwell, expected", UNWELL)
+def test_a_worker_that_does_not_finish_a_block(
+    unwell: str, expected: dict[str, Any], court: Court
+) -> None:
+    court.constructed(doing(COUNT, "if self.calls > 4:", f"    {unwell}", "return y"))
+    assert court.answer()["status"] is None
+    said = dict(court.block(patience_s=short_of(expected)))
+    assert "tired" in said.pop("reason", "tired")
+    assert said == expected
+
+
+def test_a_worker_that_failed_may_try_again(court: Court) -> None:
+    court.constructed(doing("if x.max() > 1:", "    raise ValueError('tired')", "return y"))
+    assert court.answer("normal")["worker"] == "failed"
+    assert court.answer("own")["status"] is None
+
+
+def test_a_worker_that_ended_before_it_was_asked_is_gone(court: Court) -> None:
+    court.constructed("control_exact").kill()
+    assert court.answer() == court.block() == {"worker": "gone"}
+    assert court.construct() == court.judge.dismiss("kernel", PATIENCE_S) == {"worker": "gone"}
+
+
+def test_a_worker_that_ended_before_it_was_met_is_gone(court: Court) -> None:
+    child = court.hire("control_exact")
+    child.kill()
+    ours, theirs = multiprocessing.Pipe()
+    with theirs:
+        assert court.judge.attach("kernel", child.pid, ours) == {"worker": "gone"}
+
+
+def test_what_is_lost_on_the_way_to_one_worker_is_no_others_loss(court: Court) -> None:
+    court.constructed("control_exact", "right")
+    court.constructed(doing("os._exit(0)"), "gone")
+    assert court.answer(name="gone") == {"worker": "gone"}
+    court.judge.detach("gone")
+    assert court.answer(name="right")["status"] is None
+
+
+# blocks
+
+
+def noticing(what: str) -> str:
+    """A kernel that fails once this is what it was in an earlier call."""
+    look = f"now = {what}", "assert now not in self.seen", "self.seen.add(now)"
+    return doing(*look, "return y", constructor="self.seen = set()")
+
+
+def test_a_block_has_as_many_times_as_samples(court: Court) -> None:
+    court.constructed("control_exact")
+    block = court.block(samples=7)
+    assert len(block["times_us"]) == 7 and min(block["times_us"]) > 0
+    assert block["comparison"]["status"] is None
+    assert block["comparison"]["error_rel"] > 0
+
+
+def test_a_call_that_takes_longer_has_a_larger_time(court: Court) -> None:
+    court.constructed(doing("time.sleep(0.02)", "return y"), "slow")
+    assert min(court.block(samples=3, name="slow")["times_us"]) >= 20_000
+    assert court.judge.warm_up("slow", 0.0, PATIENCE_S)["answer"] >= 20_000
+
+
+def test_a_kernel_that_is_right_only_when_it_is_tried(court: Court) -> None:
+    court.constructed(doing(COUNT, "return y + (self.calls > 2)"))
+    assert [court.answer(trial)["status"] for trial in ("own", "normal")] == [None, None]
+    comparison = court.block()["comparison"]
+    assert comparison["status"] is Status.WRONG_VALUES and comparison["reason"]
+
+
+def test_a_kernel_that_is_wrong_now_and_then_is_found_out(court: Court) -> None:
+    court.constructed("wrong_one_in_seven")
+    blocks = (court.block(samples=20)["comparison"]["status"] for _ in range(100))
+    assert Status.WRONG_VALUES in blocks
+
+
+def test_a_timed_call_may_not_change_its_inputs_either(court: Court) -> None:
+    court.constructed(doing(COUNT, "if self.calls > 1:", "    x.zero_()", "return y"))
+    assert court.answer()["status"] is None
+    assert court.block()["comparison"]["status"] is Status.INPUT_MUTATED
+
+
+def test_a_timed_output_that_is_no_tensor(court: Court) -> None:
+    court.constructed(returning("y.numpy().tobytes()"))
+    said = court.block()
+    assert (said["worker"], said["status"]) == ("failed", Status.WRONG_STRUCTURE)
+
+
+def test_every_timed_call_has_contents_that_no_call_has_had(court: Court) -> None:
+    court.constructed(noticing("x.numpy().tobytes()"))
+    for trial in TRIALS[:4]:
+        assert court.answer(trial)["status"] is None
+    for _ in range(3):
+        assert court.block(samples=30)["comparison"]["status"] is None
+    assert court.answer("own")["worker"] == "failed"  # it does notice
+
+
+def test_no_two_workers_are_timed_on_the_same_contents(court: Court, tmp_path: Path) -> None:
+    court.constructed(doing("print(x.numpy().tobytes().hex())", "return y"), "one")
+    court.constructed(doing("print(x.numpy().tobytes().hex())", "return y"), "other")
+    contents = []
+    for name in ("one", "other"):
+        court.block(name=name)
+        contents += (tmp_path / f"{name}.log").read_text().split()
+    assert len(contents) == len(set(contents)) == 12
+
+
+def test_timed_or_not_inputs_are_the_same_tensors_in_the_same_place(court: Court) -> None:
+    child = court.constructed(doing("print(id(x), x.data_ptr(), x.shape)", "return y"))
+    for trial in TRIALS:
+        assert court.answer(trial)["status"] is None
+        assert court.block(samples=1)["comparison"]["status"] is None
+    said = child.log.read_text().splitlines()
+    assert len(said) == 4 * len(TRIALS) and len(set(said)) == 1
+
+
+def test_every_call_has_a_random_state_of_its_own(court: Court) -> None:
+    court.constructed(noticing("torch.rand(1).item()"))
+    for trial in TRIALS:
+        assert court.answer(trial)["status"] is None
+    assert court.block(samples=30)["comparison"]["status"] is None
+    assert court.answer("own")["worker"] == "failed"  # it does notice
+
+
+def test_what_the_reference_draws_a_kernel_can_draw_as_well(court: Court) -> None:
+    drawing = "return torch.rand_like(x) * np.random.rand() * random.random()"
+    header = "import random\n\nimport numpy as np\nimport torch\n"
+    court.prepare(problem(drawing).replace("import torch\n", header), families=FAMILIES)
+    kernel = EXACT.replace(f"return {RIGHT}", drawing).replace("import torch\n", header)
+    court.constructed(kernel)
+    assert court.answer("own")["status"] is None
+    assert court.answer("normal")["status"] is None
+    assert court.block()["comparison"]["status"] is None
+
+
+# baselines
+
+
+def test_a_baseline_is_called_as_a_kernel_is_and_not_judged(court: Court) -> None:
+    court.hire_baseline()
+    assert court.construct("eager") == {"answer": None}
+    assert court.judge.warm_up("eager", 0.0, PATIENCE_S)["answer"] > 0
+    block = court.block(samples=3, name="eager", judged=False)
+    assert len(block["times_us"]) == 3 and block["comparison"] is None
+    # It has the reference's weights: judged it would be right.
+    assert court.answer("normal", "eager")["status"] is None
+
+
+# memory given back
+
+
+def maps_an_arena(process: int | str) -> bool:
+    return "bench-arena" in Path(f"/proc/{process}/maps").read_text()
+
+
+def test_a_dismissed_worker_gives_its_memory_back_and_can_be_asked_again(court: Court) -> None:
+    gone = "\n    def __del__(self):\n        print('no model any more')\n"
+    child = court.constructed(EXACT + gone)
+    assert court.answer()["status"] is None
+    assert maps_an_arena(child.pid) and maps_an_arena("self")
+    assert "no model any more" not in child.log.read_text()
+    assert court.judge.dismiss("kernel", PATIENCE_S) == {"answer": None}
+    assert not maps_an_arena(child.pid) and not maps_an_arena("self")
+    assert "no model any more" in child.log.read_text()
+    assert court.construct() == {"answer": None}
+    assert court.answer("own again")["status"] is None
+    assert court.block()["comparison"]["status"] is None
+
+
+def test_a_worker_goes_on_to_the_next_case(court: Court) -> None:
+    court.constructed("control_exact")
+    assert court.answer()["status"] is None
+    for size in (3, 300, 5):
+        court.judge.release()
+        court.prepare(axes={"batch_size": size, "in_features": size})
+        assert court.construct() == {"answer": None}
+        assert court.answer()["status"] is None
+        assert court.block()["comparison"]["status"] is None
+
+
+def test_a_worker_that_hears_that_the_judge_has_hung_up_can_be_met_again(court: Court) -> None:
+    child = court.constructed("print('read')\n" + EXACT)
+    assert court.answer()["status"] is None
+    court.detach()
+    assert not maps_an_arena(child.pid) and not maps_an_arena("self")
+    court.attach()
+    assert court.construct() == {"answer": None}
+    assert court.answer("own again")["status"] is None
+    assert child.log.read_text() == "read\n"  # and the file is imported once
+
+
+def test_hanging_up_on_whoever_is_not_there_is_harmless(court: Court) -> None:
+    court.judge.detach("nobody")
+
+
+def test_a_worker_met_under_a_name_takes_the_place_of_the_one_that_had_it(court: Court) -> None:
+    first = court.constructed("scaled")
+    assert court.answer()["status"] is Status.WRONG_VALUES
+    court.constructed("control_exact")
+    assert court.answer()["status"] is None
+    assert first.hear("listen") is None  # it has noticed
+    first.kill()
+
+
+def test_the_judge_is_the_clock_on_a_core_of_its_own_and_gives_the_others_back(
+    court: Court,
+) -> None:
+    cores, threads = os.sched_getaffinity(0), torch.get_num_threads()
+    where = "print(sorted(os.sched_getaffinity(0)), torch.get_num_threads())"
+    child = court.constructed(doing(where, "return y"))
+    court.block(samples=1)
+    court.judge.warm_up("kernel", 0.0, PATIENCE_S)
+    assert (os.sched_getaffinity(0), torch.get_num_threads()) == (cores, threads)
+    others = sorted(cores)[1:] or sorted(cores)
+    assert set(child.log.read_text().splitlines()) == {f"{others} {len(others)}"}

@@ -282,8 +282,11 @@ class JudgeEnd:
         self, spans: Sequence[Tensor], time_us: float, check_inputs: bool, take: bool
     ) -> Answer:
         assert self._layout is not None and self._arena is not None
-        tree, found = self._found()
-        self._told = [*self._told[-LOOK_BACK:], (tree, found)]
+        told: tuple[Any, list[Found]] = (None, [])  # where it cannot be told
+        try:
+            tree, found = told = self._found()
+        finally:
+            self._told = [*self._told[-LOOK_BACK:], told]
         mutated = check_inputs and any(
             not torch.equal(self._arena.memory[at : at + len(span)], span)
             for at, span in zip(self._layout.places(), spans, strict=False)
@@ -360,6 +363,9 @@ class JudgeEnd:
         """The outputs of the calls before the last, as they are now, the latest first; None for
         one that cannot be told any more."""
         for ago, (tree, found) in enumerate(reversed(self._told[:-1]), start=1):
+            if tree is None:
+                yield None
+                continue
             try:
                 copied = self._device.type == "cpu" or self.request("again", timeout_s, ago=ago)
                 yield self._taken(tree, found, bool(copied))

@@ -132,18 +132,17 @@ def test_stress_is_told_and_a_failure_only_strictly(
         assert verdict.reason == ("" if status is P else stress.partition("; ")[0])
 
 
-# after being timed
+# while being timed
 
 
-def test_what_is_wrong_after_being_timed_says_so() -> None:
-    for comparisons in ([RIGHT, RIGHT], [RIGHT, LOST]):
-        judged = ruling.verdict(tried([OWN, STRESS_NAN], comparisons))
-        assert ruling.when_timed(judged, OWN, WORSE) is None
-        verdict = ruling.when_timed(judged, OWN, WRONG)
-        assert verdict is not None and not verdict.timed
-        assert (verdict.status, verdict.error_rel) == (W, 0.5)
-        assert verdict.reason == "right when judged, wrong after being timed: own inputs: off"
-        assert (verdict.non_finite, verdict.stress) == (judged.non_finite, judged.stress)
+@pytest.mark.parametrize("comparisons", [[RIGHT, RIGHT], [RIGHT, LOST]])
+def test_what_is_wrong_while_it_is_timed_says_so(comparisons: list[Comparison]) -> None:
+    judged = ruling.verdict(tried([OWN, STRESS_NAN], comparisons))
+    verdict = ruling.when_timed(judged, WRONG)
+    assert verdict.status is W and not verdict.timed
+    assert (verdict.error_rel, verdict.eager_error_rel) == (0.5, 2e-7)
+    assert verdict.reason == "right when judged, wrong while it was timed: off"
+    assert (verdict.non_finite, verdict.stress) == (judged.non_finite, judged.stress)
 
 
 def test_what_was_judged_before_a_failure_is_kept() -> None:
