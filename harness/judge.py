@@ -173,6 +173,9 @@ class Judge:
         try:
             return compare(answer.value, eager, truth)
         except Exception as error:
+            if any(leaf.device.type == "meta" for leaf in _leaves(answer.value)):
+                reason = "the output cannot be read where it is said to lie"
+                return Comparison(Status.WRONG_STRUCTURE, reason)
             raise failure(error, Status.UNGRADABLE) from error
 
     @_of_a_worker

@@ -223,29 +223,40 @@ class JudgeEnd:
         layout, spans = lay_out(inputs)
         if layout != self._layout or (self._out[1] and self._out[1] < out_bytes):
             self.bring(inputs, out_bytes, timeout_s)
-        self._put(layout, spans)
         self._out_bytes = out_bytes
         if time.monotonic() - self._asked_s > _ASLEEP_S:
             self.request("wake", timeout_s)
-        slots = self._page.slots
-        self._number = number = self._number + 1
-        slots[pages.SEED], slots[pages.UNHURRIED] = seed, unhurried
-        deadline = time.monotonic() + timeout_s
-        slots[pages.ASKED] = number
-        self._wait(pages.READY, number, deadline)
-        start_ns = time.perf_counter_ns()
-        slots[pages.GO] = number
-        self._wait(pages.DONE, number, deadline)
-        time_us = (time.perf_counter_ns() - start_ns) / 1e3
-        self._asked_s = time.monotonic()
+        self._page.slots[pages.SEED] = seed
+        self._page.slots[pages.UNHURRIED] = unhurried
+        time_us = self._clocked(layout, spans, time.monotonic() + timeout_s)
         if self._device.type == "cuda":
-            time_us = slots[pages.TIME_NS] / 1e3
             return self._answer(spans, time_us, check_inputs, take)
         try:
             with self._held.stopped():
                 return self._answer(spans, time_us, check_inputs, take)
         except Gone:
             raise WorkerGone from None
+
+    def _clocked(self, layout: Layout, spans: Sequence[Tensor], deadline: float) -> float:
+        """Put the inputs in place and have the call made; how many microseconds it took."""
+        slots = self._page.slots
+        self._number = number = self._number + 1
+        slots[pages.ASKED] = number
+        self._wait(pages.READY, number, deadline)
+        self._put(layout, spans)  # not before: whoever looks out for them has no time to use it
+        slots[pages.DONE] = 0
+        start_ns = time.perf_counter_ns()
+        slots[pages.GO] = number
+        self._wait(pages.DONE, number, deadline)
+        wall_us = (time.perf_counter_ns() - start_ns) / 1e3
+        self._asked_s = time.monotonic()
+        if self._device.type == "cpu":
+            return wall_us
+        device_us = slots[pages.TIME_NS] / 1e3
+        if not 0 < device_us <= wall_us:
+            reason = f"the kernel's process tells of {device_us:g} µs in a call of {wall_us:g} µs"
+            raise WorkerFailed("RUNTIME_ERROR", reason, poisoned=True)
+        return device_us
 
     def _put(self, layout: Layout, spans: Sequence[Tensor]) -> None:
         assert self._arena is not None
