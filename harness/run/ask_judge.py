@@ -132,10 +132,12 @@ class JudgeClient:
     def construct(self, worker: WorkerClient, timeout_s: float | None = None) -> None:
         """Have a worker listen to this judge, and have a model for its case, if it has none.
 
-        A trial must have been made: only then does the judge know what a call changes. Raises as
+        A trial is made first: only then does the judge know what a call changes. Raises as
         `answer` does.
         """
-        assert self.child is not None and self._made is not None
+        if self._made is None:
+            self.make(0)
+        assert self.child is not None
         timeout_s = self._plan.timeout_s if timeout_s is None else timeout_s
         if worker.judge is not self.child:
             ours = worker.listen(self.child)
@@ -156,8 +158,6 @@ class JudgeClient:
 
     def warm_up(self, worker: WorkerClient, seconds: float, timeout_s: float) -> float:
         """Get a worker ready to be timed; rough microseconds per call."""
-        if self._made is None:
-            self.make(0)
         self.construct(worker, timeout_s)
         return float(
             self._about(worker, "warm_up", timeout_s + seconds, seconds=seconds, each_s=timeout_s)

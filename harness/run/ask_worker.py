@@ -51,7 +51,7 @@ class WorkerClient:
             else:
                 self.child.ask("load", overrides=dict(overrides))
         except ChildFailed as failed:
-            if failed.answered and failed.status not in _MAY_SAY:
+            if failed.answered and not (failed.status in _MAY_SAY and failed.reason):
                 raise self._nonsense("load") from failed
             raise
         self.overrides = overrides
@@ -78,7 +78,7 @@ class WorkerClient:
             reason = f"no answer to {request!r} within {timeout_s:g} s"
             return ChildFailed(Status.TIMED_OUT, reason, alive=False)
         if said["worker"] == "failed":
-            if said["status"] not in _MAY_SAY:
+            if not (said["status"] in _MAY_SAY and said["reason"]):
                 return self._nonsense(request)
             if said["poisoned"]:
                 self.child.kill()

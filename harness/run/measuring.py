@@ -94,6 +94,7 @@ class Stopwatch:
             except (ChildFailed, CaseFailed, JudgeDied) as failed:
                 timed = (*self._plan.baselines, kernel.name)
                 if lacks_memory(failed) and self._crew.dismiss_others(*timed):
+                    self._crew.dismiss(name)  # it may not be warmed up
                     raise _BeginAgain from failed
                 self._leave_out(name, case, failed)
         return workers
