@@ -180,7 +180,9 @@ class FakeChild:
 
     def _can_judge(self, request: str, arguments: dict[str, Any]) -> None:
         name = arguments.get("name", "")
-        if request == "attach":
+        if request == "make":
+            self.trial = None
+        elif request == "attach":
             assert self.stage.present(name).pid == arguments["pid"]
         elif request in OF_A_WORKER:
             assert self.attached[name] is self.stage.present(name), f"{name} is another by now"

@@ -90,6 +90,14 @@ def test_a_reference_that_fails_at_a_later_trial_fails_whom_it_was_made_for(
     assert go().statuses == [Status.WRONG_VALUES, Status.UNGRADABLE, P, P]
 
 
+def test_a_reference_that_fails_a_new_judge_fails_everyone_alike(go: Go, stage: Stage) -> None:
+    stage.answers["judge answer a"] = [fails(Status.CRASHED, alive=False), RIGHT]
+    stage.answers["judge make"] = [None, fails(Status.UNGRADABLE), None]
+    notes = go(cases=PLAN.cases[:1])
+    assert notes.statuses == [Status.UNGRADABLE] * 2
+    assert {row.verdict.reason for row in notes.rows} == {"reference: pretended UNGRADABLE"}
+
+
 def test_what_model_is_made_of_may_be_nothing_to_give(go: Go, stage: Stage) -> None:
     stage.answers["judge construct"] = [fails(Status.UNGRADABLE)]
     notes = go(cases=PLAN.cases[:1])

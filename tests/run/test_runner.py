@@ -329,6 +329,13 @@ def test_the_reference_is_tried_again_in_the_memory_of_kernels(go: Go, stage: St
     assert {row.verdict.non_finite for row in notes.rows} == {NonFinite.SAME}
 
 
+def test_a_new_judge_is_tried_again_in_the_memory_of_kernels(go: Go, stage: Stage) -> None:
+    stage.answers["judge make"] = [None, fails(Status.CRASHED, alive=False), None]
+    ready = ANSWERS["prepare"]
+    stage.answers["judge prepare"] = [ready, fails(Status.OUT_OF_MEMORY), ready]
+    assert go(cases=PLAN.cases[:1]).statuses == [P, P]
+
+
 def test_a_baseline_is_tried_again_in_the_memory_of_the_next_kernels(go: Go, stage: Stage) -> None:
     stage.answers["judge construct compile"] = [NO_ROOM, None]
     notes = go(cases=PLAN.cases[:1])
