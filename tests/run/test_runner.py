@@ -225,6 +225,12 @@ def test_stress_that_the_reference_cannot_do_is_left_out(go: Go, stage: Stage) -
     assert row.timing and row.speedups and stage.started("judge") == 2
 
 
+def test_a_trial_that_was_refused_is_none_to_be_timed_after(go: Go, stage: Stage) -> None:
+    stage.answers["judge make"] = [None, fails(Status.UNGRADABLE), None]
+    stage.answers["judge warm_up eager"] = [Worker.GONE]
+    assert stressed(go, stage, HUGE).timing
+
+
 def test_what_is_wrong_under_stress_goes_on_in_its_process(go: Go, stage: Stage) -> None:
     stage.answers["judge answer"] = [RIGHT, WRONG]
     assert stressed(go, stage, *STRESS).timing
