@@ -30,6 +30,13 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["harness.preload"])
 _PACKAGES = Path(__file__).resolve().parent.parent
 _starting = threading.Lock()
+_MAY_SAY = frozenset(
+    {
+        *(Status.BUILD_FAILED, Status.LOAD_FAILED, Status.RUNTIME_ERROR, Status.OUT_OF_MEMORY),
+        Status.UNGRADABLE,
+    }
+)
+"""What a child says of its own failure: nothing that clears it, since a kernel may speak for it."""
 
 
 class ChildFailed(Exception):
@@ -123,18 +130,19 @@ class Child:
                     doing, timeout_s = str(reply["note"]), float(reply["patience_s"])
                     on_note(doing)
                     deadline = time.monotonic() + timeout_s
-        except (EOFError, OSError, ValueError):
+            failed = _failure(reply)
+            answer = None if failed else reply["answer"]
+        except (EOFError, OSError):
             raise self._died(request) from None
-        if "failed" in reply:
-            if reply["poisoned"]:
+        except (ValueError, LookupError, TypeError, RecursionError):
+            self.kill()
+            reason = f"the process answered {request!r} with what is no answer"
+            raise ChildFailed(Status.CRASHED, reason, alive=False) from None
+        if failed:
+            if not failed.alive:
                 self.kill()
-            raise ChildFailed(
-                Status(reply["failed"]),
-                reply["reason"],
-                alive=not reply["poisoned"],
-                answered=True,
-            )
-        return reply["answer"]
+            raise failed
+        return answer
 
     def _receive(
         self, request: str, deadline: float, timeout_s: float, doing: str
@@ -195,6 +203,16 @@ class Child:
         last = _last_line(self.log)
         reason += f"; it last said: {last}" if last else ""
         return ChildFailed(Status.CRASHED, reason, alive=False)
+
+
+def _failure(reply: dict[str, Any]) -> ChildFailed | None:
+    """What a child says that it failed at. Raises ValueError for what none of ours says."""
+    if "failed" not in reply:
+        return None
+    status, reason = Status(reply["failed"]), str(reply["reason"])
+    if status not in _MAY_SAY or not reason:
+        raise ValueError(f"{status}: {reason}")
+    return ChildFailed(status, reason, alive=not reply["poisoned"], answered=True)
 
 
 def _start(

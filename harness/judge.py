@@ -22,7 +22,7 @@ from torch import Tensor
 
 from harness import device as devices
 from harness.exchange.judge_end import Answer, JudgeEnd, WorkerFailed, WorkerGone, WorkerLate
-from harness.exchange.values import ALIGNMENT, NotPlain, flatten
+from harness.exchange.values import ALIGNMENT, NotPlain, flatten, lay_out
 from harness.exchange.worker_end import LOOK_BACK
 from harness.records import Comparison, Status
 from harness.serve import Handler, failure, note
@@ -122,6 +122,7 @@ class Judge:
         self._trial = None
         try:
             self._trial = self._oracle.trial(trial)
+            lay_out(self._trial.inputs)  # whatever cannot be handed over is the problem's fault
             self._out_bytes = max(self._out_bytes, _bytes_of(self._trial.eager))
         except Exception as error:
             devices.release(self._device)

@@ -16,8 +16,8 @@ from harness.records import Status
 from harness.serve import RequestFailed, note
 
 
-def _fail(poisoned: bool) -> None:
-    raise RequestFailed(Status.WRONG_VALUES, "as asked", poisoned)
+def _fail(poisoned: bool = False, status: Any = Status.RUNTIME_ERROR) -> None:
+    raise RequestFailed(status, "as asked", poisoned)
 
 
 def _say(text: str) -> None:

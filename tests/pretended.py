@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -35,30 +36,48 @@ STRESS = (HUGE, Draw("NaN", finite=False, stress=True), Draw("infinite", finite=
 
 
 def prepared(*draws: Draw) -> Answer:
-    """What the judge answers when it has these trials ready."""
-    return {"trials": [asdict(draw) for draw in draws], "timed": [0]}
+    """What the judge answers when it knows a case with these trials."""
+    return [asdict(draw) for draw in draws]
+
+
+class Worker:
+    """What the judge may say of a worker that does not do its part."""
+
+    GONE: Mapping[str, Any] = {"worker": "gone"}
+    LATE: Mapping[str, Any] = {"worker": "late"}
+
+    @staticmethod
+    def fails(status: str, poisoned: bool = False) -> Mapping[str, Any]:
+        said = {"status": status, "reason": f"pretended {status}", "poisoned": poisoned}
+        return {"worker": "failed", **said}
 
 
 ANSWERS: Mapping[str, Answer] = {
     "build": {"seconds": 1.0},
-    "prepare": prepared(OWN, NAN),
-    "start_baseline": 1000.0,
-    "compare": RIGHT,
     "load": None,
+    "load_baseline": None,
+    "prepare": prepared(OWN, NAN),
+    "make": None,
+    "attach": None,
+    "detach": None,
     "construct": None,
-    "call": "",
+    "answer": RIGHT,
     "warm_up": 500.0,
-    "finish": 0,
-    "block": [],  # see Stage.answer
+    "block": [],  # see Stage._block
+    "fallback": "",
+    "dismiss": None,
     "release": None,
 }
+OF_A_WORKER = ("attach", "construct", "answer", "warm_up", "block", "fallback", "dismiss")
+"""What the judge is asked for that a worker has to do its part in."""
 
 
 class Stage:
     """The children of a run, what they were asked, and what they answer.
 
     `answers` maps "who request" to a list of answers, the last of which is repeated; who is
-    "judge", or a kernel's name for its worker and its builder.
+    "judge", or a name for its worker and its builder. With the name of a worker behind, it is the
+    judge's answer about that one.
     """
 
     def __init__(self) -> None:
@@ -70,50 +89,139 @@ class Stage:
     def started(self, who: str) -> int:
         return sum(child.who == who for child in self.children)
 
+    def present(self, who: str) -> FakeChild:
+        return next(child for child in reversed(self.children) if child.who == who)
+
     def answer(self, child: FakeChild, request: str, arguments: dict[str, Any]) -> Answer:
         assert child.alive, f"{child.who} is dead and asked to {request}"
         who = Path(arguments["kernel"]).stem if request == "build" else child.who
-        asked = f"{who} {request}" + (f" {arguments['name']}" if "name" in arguments else "")
+        about = f" {arguments['name']}" if who == "judge" and "name" in arguments else ""
+        asked = f"{who} {request}{about}"
         self.asked.append(asked)
         self.arguments.append((asked, arguments))
         answers = self.answers.get(asked) or self.answers.get(f"{who} {request}") or []
         answer = answers.pop(0) if len(answers) > 1 else (*answers, ANSWERS[request])[0]
-        if answer == []:
-            answer = [100.0 + i for i in range(arguments["samples"])]
         if callable(answer):
             answer = answer()
         if isinstance(answer, ChildFailed):
             child.alive = answer.alive
         if isinstance(answer, BaseException):
             raise answer
+        if who == "judge" and request in OF_A_WORKER:
+            return self._told(request, arguments, answer)
         return answer
+
+    def _told(self, request: str, arguments: dict[str, Any], answer: Answer) -> Answer:
+        """What the judge answers about a worker."""
+        if isinstance(answer, dict) and "worker" in answer:
+            if answer == Worker.GONE:
+                self.present(arguments["name"]).alive = False
+            return answer
+        return {"answer": self._block(arguments, answer) if request == "block" else answer}
+
+    def _block(self, arguments: dict[str, Any], answer: Answer) -> Answer:
+        """answer: the times, or the comparison."""
+        times_us = answer if isinstance(answer, list) else []
+        comparison = answer if isinstance(answer, dict) else RIGHT
+        return {
+            "times_us": times_us or [100.0 + i for i in range(arguments["samples"])],
+            "comparison": comparison if arguments["judged"] else None,
+        }
 
 
 class FakeChild:
+    """Fails the test that asks it for what it cannot do yet, or no more."""
+
     def __init__(self, stage: Stage, module: str, *args: Any, log: Path, timeout_s: float) -> None:
         self.stage = stage
-        self.who = {"harness.judge": "judge", "harness.builder": "builder"}.get(module) or Path(
-            args[0]
-        ).stem
+        names = {"harness.judge": "judge", "harness.builder": "builder"}
+        self.who = names.get(module, log.stem)
         self.alive = True
         self.killed = False
         self.dead_with_server = False
-        self.loaded = self.who in ("judge", "builder")
+        self.loaded = self.who in names.values()
+        self.listens = False
+        self.trial: int | None = None
+        """Of a judge: the one that it has made."""
+        self.attached: dict[str, FakeChild] = {}
+        """Of a judge: the workers that listen to it."""
+        self.constructed: set[str] = set()
         stage.children.append(self)
+
+    @property
+    def pid(self) -> int:
+        return 1000 + self.stage.children.index(self)
 
     def ask(
         self,
         request: str,
         timeout_s: float | None = None,
         on_note: Callable[[str], None] | None = None,
+        connection: Connection | None = None,
         **arguments: Any,
     ) -> Answer:
-        if self.dead_with_server:
-            raise fails(Status.CRASHED, alive=False, server_died=True)
+        if connection is not None:
+            connection.close()
+        self._lives()
+        assert not self.listens, f"{self.who} listens to a judge and is asked to {request}"
+        if self.who == "judge":
+            self._can_judge(request, arguments)
         answer = self.stage.answer(self, request, arguments)
-        self.loaded = self.loaded or request == "load"
+        self.loaded = self.loaded or request.startswith("load")
         assert self.loaded, f"{self.who} is asked to {request} before it has loaded"
+        if self.who == "judge":
+            self._judged(request, arguments)
         return answer
+
+    def _lives(self) -> None:
+        if self.dead_with_server:
+            self.alive = False
+            raise fails(Status.CRASHED, alive=False, server_died=True)
+
+    def _can_judge(self, request: str, arguments: dict[str, Any]) -> None:
+        name = arguments.get("name", "")
+        if request == "make":
+            self.trial = None
+        elif request == "attach":
+            assert self.stage.present(name).pid == arguments["pid"]
+        elif request in OF_A_WORKER:
+            assert self.attached[name] is self.stage.present(name), f"{name} is another by now"
+        if request in ("construct", "answer", "warm_up", "block"):
+            assert self.trial is not None, f"the judge has made no trial and is asked to {request}"
+        if request in ("answer", "warm_up", "block"):
+            assert name in self.constructed, f"{name} has no model and is asked to {request}"
+
+    def _judged(self, request: str, arguments: dict[str, Any]) -> None:
+        name = arguments.get("name", "")
+        if request in ("prepare", "release"):
+            self.trial = None
+        elif request == "make":
+            self.trial = arguments["trial"]
+        elif request == "attach":
+            self.attached[name] = self.stage.present(name)
+        elif request == "construct":
+            self.constructed.add(name)
+        elif request == "detach":
+            self.attached.pop(name, None)
+        if request in ("attach", "dismiss", "detach"):
+            self.constructed.discard(name)
+
+    def tell(self, request: str, connection: Connection) -> None:
+        """Of a worker: "listen"."""
+        connection.close()
+        self._lives()
+        assert self.alive and self.loaded and not self.listens
+        self.stage.asked.append(f"{self.who} {request}")
+        self.listens = True
+
+    def hear(self, request: str, timeout_s: float | None = None) -> None:
+        """Of a worker: how "listen" ended."""
+        self._lives()
+        if not self.alive:
+            raise fails(Status.CRASHED, alive=False)
+        judges = [child for child in self.stage.children if child.alive]
+        assert all(self not in judge.attached.values() for judge in judges), "it still listens"
+        self.listens = False
 
     def hang_up(self) -> None:
         self.alive = False

@@ -65,7 +65,7 @@ def test_what_a_child_prints_is_in_its_log(child: Child, capfd: pytest.CaptureFi
 
 def test_a_failed_request_leaves_the_child_alive(child: Child) -> None:
     failed = ask_in_vain(child, "fail", poisoned=False)
-    assert (failed.status, failed.reason, failed.alive) == (Status.WRONG_VALUES, "as asked", True)
+    assert (failed.status, failed.reason, failed.alive) == (Status.RUNTIME_ERROR, "as asked", True)
     assert failed.answered
     assert child.ask("echo", PATIENCE_S, value=1) == 1
 
@@ -73,8 +73,15 @@ def test_a_failed_request_leaves_the_child_alive(child: Child) -> None:
 def test_a_poisoned_child_is_ended(child: Child) -> None:
     pid = child.ask("pid", PATIENCE_S)
     failed = ask_in_vain(child, "fail", poisoned=True)
-    assert (failed.status, failed.alive, failed.answered) == (Status.WRONG_VALUES, False, True)
+    assert (failed.status, failed.alive, failed.answered) == (Status.RUNTIME_ERROR, False, True)
     assert not alive(pid)
+
+
+@pytest.mark.parametrize("status", [Status.PASSED, Status.SKIPPED, "SPLENDID", None])
+def test_a_failure_that_clears_is_no_answer(status: str | None, child: Child) -> None:
+    failed = ask_in_vain(child, "fail", status=status)
+    assert (failed.status, failed.alive, failed.answered) == (Status.CRASHED, False, False)
+    assert failed.reason == "the process answered 'fail' with what is no answer"
 
 
 def test_a_full_disk_is_not_the_fault_of_who_prints(tmp_path: Path) -> None:

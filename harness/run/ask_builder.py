@@ -19,6 +19,9 @@ _START_TIMEOUT_S = 120.0
 """What a process may take to start; then it says itself what it does, and how long that may take:
 `plan.timeout_s` for what the kernel's file does, more for a compiler."""
 
+_MAY_SAY = (Status.BUILD_FAILED, Status.LOAD_FAILED, Status.OUT_OF_MEMORY, Status.TIMED_OUT)
+"""What a builder answers of a build that failed."""
+
 _BUILD_MEMORY_BYTES = 3 << 30
 """What one nvcc with PyTorch's headers takes at its peak."""
 
@@ -108,6 +111,9 @@ def _build(
         if failed.server_died:
             raise
         return Build(time.monotonic() - start, failed.status, failed.reason, log=log)
+    except (TypeError, ValueError, LookupError):  # its kernel has spoken for it
+        reason = "the builder answered with what is no answer"
+        return Build(time.monotonic() - start, Status.CRASHED, reason, log=log)
     finally:
         child.kill()
 
@@ -117,6 +123,8 @@ def _build_record(answer: Mapping[str, Any], log: Path) -> Build:
     fields = dict(answer) | {"log": log}
     if fields.get("status"):
         fields["status"] = Status(fields["status"])
+        if fields["status"] not in _MAY_SAY or not fields.get("reason"):
+            raise ValueError(fields["status"])
     if fields.get("diagnostic"):
         fields["diagnostic"] = Diagnostic(**fields["diagnostic"])
     fields["resources"] = tuple(Resources(**kernel) for kernel in fields.get("resources", ()))

@@ -25,9 +25,11 @@ COMPARE_TIMEOUT_S = 600.0
 class CaseFailed(Exception):
     """The judge could not prepare or judge a case: the verdict for the kernel at hand."""
 
-    def __init__(self, verdict: Verdict):
+    def __init__(self, verdict: Verdict, lacks_memory: bool = False):
         super().__init__(verdict.reason)
         self.verdict = verdict
+        self.lacks_memory = lacks_memory
+        """Is it worth another try when others have given theirs back?"""
 
 
 class JudgeDied(Exception):
@@ -64,9 +66,12 @@ class JudgeClient:
             self._case, self._draws, self._made = (case, index), None, None
         if self._draws is None:
             self._draws = self._reference_does(self._prepare_now)
-        if isinstance(self._draws, CaseFailed):
-            raise self._draws
-        return self._draws
+        ready = self._draws
+        if isinstance(ready, CaseFailed):
+            if ready.lacks_memory:
+                self._draws = None
+            raise ready
+        return ready
 
     def _prepare_now(self) -> list[Draw]:
         assert self._case is not None
@@ -83,19 +88,17 @@ class JudgeClient:
         )
         return [Draw(**draw) for draw in answer]
 
-    def make(self, trial: int) -> bool:
-        """Have the judge get a trial ready; False for one of stress that the reference cannot do.
-
-        Raises as `prepare` does.
-        """
+    def make(self, trial: int) -> None:
+        """Have the judge get a trial ready, if it has another. Raises as `prepare` does."""
         if self._made == trial:
-            return True
+            return
         assert self._case is not None
         case, index = self._case
         draw = self.prepare(case, index)[trial]
 
         def make() -> None:
             self.prepare(case, index)  # it may be a new one
+            self._made = None
             self._ask(
                 "make",
                 on_note=lambda text: self._report.step(f"reference  {case}  {text}"),
@@ -104,12 +107,10 @@ class JudgeClient:
 
         failed = self._reference_does(make, tries=1 if draw.stress else 2)
         if isinstance(failed, CaseFailed):
-            if draw.stress:
-                return False
-            self._draws = failed
+            if not draw.stress and not failed.lacks_memory:
+                self._draws = failed
             raise failed
         self._made = trial
-        return True
 
     def _reference_does(self, work: Callable[[], Any], tries: int = 2) -> Any:
         """What the work returns, or CaseFailed: tried again if the judge died over it."""
@@ -124,10 +125,26 @@ class JudgeClient:
                 if tries and not failed.answered and not late:
                     continue
                 died = not failed.answered and not late
-                reason = f"reference: {failed.reason}"
-                return CaseFailed(Verdict(Status.UNGRADABLE, reason, judge_died=died))
+                return _ungradable(failed, died)
 
     # What it does with a worker
+
+    def construct(self, worker: WorkerClient, timeout_s: float | None = None) -> None:
+        """Have a worker listen to this judge, and have a model for its case, if it has none.
+
+        A trial is made first: only then does the judge know what a call changes. Raises as
+        `answer` does.
+        """
+        if self._made is None:
+            self.make(0)
+        assert self.child is not None
+        timeout_s = self._plan.timeout_s if timeout_s is None else timeout_s
+        if worker.judge is not self.child:
+            ours = worker.listen(self.child)
+            self._of(worker, "attach", timeout_s, timeout_s, pid=worker.child.pid, connection=ours)
+        if not worker.constructed:
+            self._about(worker, "construct", timeout_s, each_s=timeout_s)
+            worker.constructed = True
 
     def answer(self, worker: WorkerClient, trial: int) -> Comparison:
         """The judge's word on what a worker answers to a trial.
@@ -136,13 +153,12 @@ class JudgeClient:
         is not cleared: raises JudgeDied if it died over it, CaseFailed if it can't compare.
         """
         self.make(trial)
-        self._construct(worker, self._plan.timeout_s)
+        self.construct(worker)
         return _comparison(self._about(worker, "answer", COMPARE_TIMEOUT_S, as_request="call"))
 
     def warm_up(self, worker: WorkerClient, seconds: float, timeout_s: float) -> float:
         """Get a worker ready to be timed; rough microseconds per call."""
-        self._ready_to_time()
-        self._construct(worker, timeout_s)
+        self.construct(worker, timeout_s)
         return float(
             self._about(worker, "warm_up", timeout_s + seconds, seconds=seconds, each_s=timeout_s)
         )
@@ -177,23 +193,6 @@ class JudgeClient:
             with contextlib.suppress(ChildFailed):  # then it has hung up for certain
                 self._ask("detach", name=worker.name)
 
-    def _ready_to_time(self) -> None:
-        """A new judge must have made a trial, to know what a call changes and returns."""
-        if self._made is None:
-            self.make(0)
-
-    def _construct(self, worker: WorkerClient, timeout_s: float) -> None:
-        """Have a worker listen to this judge, and have a model for its case."""
-        assert self.child is not None
-        if worker.judge is not self.child:
-            ours = worker.listen(self.child)
-            said = self._ask("attach", name=worker.name, pid=worker.child.pid, connection=ours)
-            if "worker" in said:
-                raise worker.failed("attach", said, timeout_s)
-        if not worker.constructed:
-            self._about(worker, "construct", timeout_s, each_s=timeout_s)
-            worker.constructed = True
-
     def _about(
         self,
         worker: WorkerClient,
@@ -203,19 +202,34 @@ class JudgeClient:
         as_request: str = "",
         **arguments: Any,
     ) -> Any:
-        """Ask for something that a worker is to do; raises ChildFailed where it does not."""
+        """Ask for something that a worker is to do, each step of it in `each_s`; raises ChildFailed
+        where it does not."""
         each_s = self._plan.timeout_s if each_s is None else each_s
+        arguments["patience_s"] = each_s
+        return self._of(worker, request, timeout_s + 2 * each_s, each_s, as_request, **arguments)
+
+    def _of(
+        self,
+        worker: WorkerClient,
+        request: str,
+        timeout_s: float,
+        each_s: float,
+        as_request: str = "",
+        **arguments: Any,
+    ) -> Any:
         try:
-            said = self._ask(
-                request, timeout_s + 2 * each_s, name=worker.name, patience_s=each_s, **arguments
-            )
+            said = self._ask(request, timeout_s, name=worker.name, **arguments)
         except ChildFailed as failed:
             if failed.server_died:
                 raise
-            memory = failed.status is Status.OUT_OF_MEMORY
-            status = Status.OUT_OF_MEMORY if memory else Status.CRASHED
+            if request == "construct" and failed.alive:  # with what the reference is made of
+                raise _ungradable(failed) from failed
+            lacks_memory = failed.status is Status.OUT_OF_MEMORY
+            status = Status.OUT_OF_MEMORY if lacks_memory else Status.CRASHED
             verdict = Verdict(status, f"the judge, over this output: {failed.reason}")
-            raise (CaseFailed if failed.alive else JudgeDied)(verdict) from failed
+            if failed.alive:
+                raise CaseFailed(verdict, lacks_memory) from failed
+            raise JudgeDied(verdict) from failed
         if "worker" in said:
             raise worker.failed(as_request or request, said, each_s)
         return said["answer"]
@@ -258,3 +272,8 @@ class JudgeClient:
 def _comparison(answer: Mapping[str, Any]) -> Comparison:
     status = answer["status"]
     return Comparison(**{**answer, "status": Status(status) if status else None})
+
+
+def _ungradable(failed: ChildFailed, died: bool = False) -> CaseFailed:
+    verdict = Verdict(Status.UNGRADABLE, f"reference: {failed.reason}", judge_died=died)
+    return CaseFailed(verdict, lacks_memory=failed.status is Status.OUT_OF_MEMORY)

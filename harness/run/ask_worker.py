@@ -12,6 +12,14 @@ from harness.children import Child, ChildFailed
 from harness.records import Kernel, Status
 from harness.run.plan import Plan
 
+_MAY_SAY = frozenset(
+    {
+        *(Status.BUILD_FAILED, Status.LOAD_FAILED, Status.RUNTIME_ERROR, Status.OUT_OF_MEMORY),
+        Status.WRONG_STRUCTURE,  # of it, by the judge
+    }
+)
+"""What is believed of a process that a kernel may speak for: none that clears it."""
+
 
 class WorkerClient:
     """One worker, of a kernel or a baseline. Every request raises ChildFailed as `Child.ask` does.
@@ -37,10 +45,15 @@ class WorkerClient:
     def load(self, overrides: Mapping[str, Any], baseline: bool = False) -> None:
         """Have it import its file, with these values for its globals."""
         self.stop_listening()
-        if baseline:
-            self.child.ask("load_baseline", name=self.name, axes=dict(overrides))
-        else:
-            self.child.ask("load", overrides=dict(overrides))
+        try:
+            if baseline:
+                self.child.ask("load_baseline", name=self.name, axes=dict(overrides))
+            else:
+                self.child.ask("load", overrides=dict(overrides))
+        except ChildFailed as failed:
+            if failed.answered and not (failed.status in _MAY_SAY and failed.reason):
+                raise self._nonsense("load") from failed
+            raise
         self.overrides = overrides
 
     def listen(self, judge: Child) -> Connection:
@@ -65,20 +78,24 @@ class WorkerClient:
             reason = f"no answer to {request!r} within {timeout_s:g} s"
             return ChildFailed(Status.TIMED_OUT, reason, alive=False)
         if said["worker"] == "failed":
-            try:
-                status, reason = Status(said["status"]), said["reason"]
-            except ValueError:
-                status, reason = Status.CRASHED, "its process speaks another language"
+            if not (said["status"] in _MAY_SAY and said["reason"]):
+                return self._nonsense(request)
             if said["poisoned"]:
                 self.child.kill()
-            return ChildFailed(status, reason, alive=not said["poisoned"], answered=True)
+            status, alive = Status(said["status"]), not said["poisoned"]
+            return ChildFailed(status, said["reason"], alive, answered=True)
         try:
             self.child.hear(request, 5.0)
         except ChildFailed as failed:
-            failed.alive = False
-            return failed
+            if not failed.answered and failed.status is not Status.TIMED_OUT:
+                return failed  # it says how the process died
         self.child.kill()
         reason = f"the process hung up during {request!r}"
+        return ChildFailed(Status.CRASHED, reason, alive=False)
+
+    def _nonsense(self, request: str) -> ChildFailed:
+        self.child.kill()
+        reason = f"the process answered {request!r} with what is no answer"
         return ChildFailed(Status.CRASHED, reason, alive=False)
 
 

@@ -11,7 +11,7 @@ from harness.catalog.facts import restated_axes
 from harness.children import Child, ChildFailed
 from harness.records import Case, Kernel
 from harness.run import ask_worker
-from harness.run.ask_judge import JudgeClient
+from harness.run.ask_judge import CaseFailed, JudgeClient, JudgeDied
 from harness.run.ask_worker import WorkerClient
 from harness.run.plan import Plan
 
@@ -39,55 +39,41 @@ class Crew:
 
     def baseline(self, name: str, case: Case) -> WorkerClient:
         """The baseline's worker, the problem's file loaded for the case. Raises ChildFailed."""
-        key = _key(name)
-        worker = self._workers.get(key)
+        worker = self._workers.get(name)
         if worker is None:
             worker = ask_worker.of_baseline(self._plan, name, case.axes, self._logs)
-            self._workers[key] = worker
+            self._workers[name] = worker
         elif worker.overrides != case.axes:
             self._judge.detach(worker)
             try:
                 worker.load(case.axes, baseline=True)
             except ChildFailed:
-                self.drop(key)
+                self.drop(name)
                 raise
         return worker
 
-    def fallback(self, name: str) -> str:
-        """What a kernel's file goes on without, as its worker says; "" if it has none any more."""
-        worker = self._workers.get(name)
-        return self._judge.fallback(worker) if worker and worker.judge else ""
-
-    def dismiss_all(self) -> None:
-        """Have every worker give back the memory of the case, which is over."""
-        for key, worker in list(self._workers.items()):
-            if worker.constructed:
-                self.dismiss(key)
-
     def dismiss(self, name: str) -> None:
-        """Have a kernel's worker, if it has one, give back the memory of the case."""
+        """Have a worker, if there is one of this name, give back the memory of the case."""
         if worker := self._workers.get(name):
             try:
                 self._judge.dismiss(worker)
-            except Exception:
+            except (ChildFailed, CaseFailed, JudgeDied):
                 self.drop(name)
 
-    def dismiss_others(self, name: str) -> bool:
-        """Have all other workers give their memory back; False if none had any."""
-        holding = [key for key, worker in self._workers.items() if worker.constructed]
-        for key in holding:
-            if key != name:
-                self.dismiss(key)
-        return bool(set(holding) - {name})
+    def dismiss_others(self, *names: str) -> bool:
+        """Have all but these workers give their memory back; False if none had any."""
+        holding = [name for name, worker in self._workers.items() if worker.constructed]
+        others = [name for name in holding if name not in names]
+        for name in others:
+            self.dismiss(name)
+        return bool(others)
 
     def drop(self, name: str) -> None:
-        """End a worker; the next request for it starts another."""
-        if worker := self._workers.pop(name, None):
+        """End a worker, if there is one of this name; the next request for it starts another."""
+        if worker := self._workers.get(name):
             worker.child.kill()
+            del self._workers[name]  # not before: a Ctrl-C is to find it
             self._judge.detach(worker)
-
-    def drop_baseline(self, name: str) -> None:
-        self.drop(_key(name))
 
     def drop_all(self) -> None:
         for name in list(self._workers):
@@ -96,7 +82,3 @@ class Crew:
     def children(self) -> Iterator[Child]:
         for worker in self._workers.values():
             yield worker.child
-
-
-def _key(baseline: str) -> str:
-    return f"baseline {baseline}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 from harness.children import ChildFailed
-from harness.records import BASELINES, KERNEL, Case, Comparison, Timing
+from harness.records import BASELINES, KERNEL, Case, Comparison, Status, Timing
 from harness.run.ask_judge import COMPILE_TIMEOUT_S, CaseFailed, JudgeClient, JudgeDied
 from harness.run.ask_worker import WorkerClient
 from harness.run.crew import Crew
@@ -14,8 +15,8 @@ from harness.run.plan import Plan, Report
 from harness.timing import stats
 
 
-class BaselineFailed(Exception):
-    """A baseline broke off while it was timed: it is left out, and the row begun again."""
+class _BeginAgain(Exception):
+    """A baseline broke off and is left out, or lacked memory that was given back since."""
 
 
 class WrongWhenTimed(Exception):
@@ -61,11 +62,11 @@ class Stopwatch:
         while True:
             try:
                 return self._measure(worker, case)
-            except BaselineFailed:
+            except _BeginAgain:
                 continue
 
     def _measure(self, worker: WorkerClient, case: Case) -> dict[str, Timing]:
-        baselines = self._baselines(case)
+        baselines = self._baselines(worker, case)
         effort, so_far = self._plan.effort, self._so_far
         own_us = self._judge.warm_up(worker, effort.warm_up_s, self._plan.timeout_s)
         subjects = {**baselines, KERNEL: worker}
@@ -82,7 +83,7 @@ class Stopwatch:
             so_far.medians_us.setdefault(name, []).append(timings[name].median_us)
         return timings
 
-    def _baselines(self, case: Case) -> dict[str, WorkerClient]:
+    def _baselines(self, kernel: WorkerClient, case: Case) -> dict[str, WorkerClient]:
         """The workers of the baselines that work on this case, warmed up."""
         workers = {}
         for name in self._plan.baselines:
@@ -91,7 +92,11 @@ class Stopwatch:
             try:
                 workers[name] = self._baseline(name, case)
             except (ChildFailed, CaseFailed, JudgeDied) as failed:
-                self._drop(name, case, failed)
+                timed = (*self._plan.baselines, kernel.name)
+                if lacks_memory(failed) and self._crew.dismiss_others(*timed):
+                    self._crew.dismiss(name)  # it may not be warmed up
+                    raise _BeginAgain from failed
+                self._leave_out(name, case, failed)
         return workers
 
     def _baseline(self, name: str, case: Case) -> WorkerClient:
@@ -106,12 +111,16 @@ class Stopwatch:
             self._so_far.rough_us[name] = rough_us
         return worker
 
-    def _drop(self, name: str, case: Case, failed: ChildFailed | CaseFailed | JudgeDied) -> None:
+    def _leave_out(
+        self, name: str, case: Case, failed: ChildFailed | CaseFailed | JudgeDied
+    ) -> NoReturn:
+        """Go on without a baseline. With a judge that died over it, others have to begin again."""
         if isinstance(failed, ChildFailed) and failed.server_died:
             raise failed
-        self._crew.drop_baseline(name)
+        self._crew.drop(name)
         self._so_far.dropped.add(name)
         self._report.note(f"baseline {name} has no time on {case}: {failed}")
+        raise _BeginAgain from failed
 
     def _alternate(
         self, subjects: Mapping[str, WorkerClient], rough_us: Mapping[str, float], case: Case
@@ -139,11 +148,18 @@ class Stopwatch:
         except (ChildFailed, CaseFailed, JudgeDied) as failed:
             if judged:
                 raise
-            self._drop(subject, case, failed)
-            raise BaselineFailed(subject) from failed
+            self._leave_out(subject, case, failed)
         if comparison is not None and comparison.status:
             raise WrongWhenTimed(comparison)
         return times_us
+
+
+def lacks_memory(failed: ChildFailed | CaseFailed | JudgeDied) -> bool:
+    """Is it worth another try when others have given their memory back?"""
+    if isinstance(failed, CaseFailed):
+        return failed.lacks_memory
+    status = failed.verdict.status if isinstance(failed, JudgeDied) else failed.status
+    return status is Status.OUT_OF_MEMORY
 
 
 def _widened(timing: Timing, medians_us: Sequence[float]) -> Timing:

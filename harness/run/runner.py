@@ -7,11 +7,10 @@ a row, and a case's rows are on disk before the next case starts.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from harness.catalog.facts import unsupported
 from harness.children import ChildFailed, uninterrupted
@@ -31,7 +30,7 @@ from harness.run.ask_builder import build_all
 from harness.run.ask_judge import CaseFailed, JudgeClient, JudgeDied
 from harness.run.ask_worker import WorkerClient
 from harness.run.crew import Crew
-from harness.run.measuring import Stopwatch, WrongWhenTimed
+from harness.run.measuring import Stopwatch, WrongWhenTimed, lacks_memory
 from harness.run.plan import Plan, Report
 from harness.timing import stats
 from harness.verdict import ruling
@@ -110,7 +109,7 @@ class Runner:
             if outcome.verdict.status is Status.TIMED_OUT:
                 self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
             yield self._result(kernel, case, index, outcome)
-        self._crew.dismiss_all()
+        self._crew.dismiss_others()  # the baselines, until they are constructed for another case
         self.judge.end_case()
 
     def _from_outside(self, kernel: Kernel, case: Case) -> Outcome:
@@ -132,12 +131,12 @@ class Runner:
             return [k for k in self._plan.kernels if outcomes[k.name].verdict is None]
 
         try:
-            trials = (
-                self._with_a_server(lambda: self.judge.prepare(case, index)) if racing() else []
-            )
+            trials = self._reference(lambda: self.judge.prepare(case, index)) if racing() else []
             for at, draw in enumerate(trials):
-                if not racing() or not self._with_a_server(lambda: self.judge.make(at)):  # noqa: B023
+                if not racing() or not self._made(at, draw):
                     continue
+                for kernel in racing() if at == 0 else ():
+                    self._construct(outcomes[kernel.name], kernel, case, index)
                 for kernel in racing():
                     self._report.step(f"{kernel.name}  {case}  {draw.name} inputs")
                     self._answer(outcomes[kernel.name], kernel, case, index, at, draw)
@@ -145,105 +144,128 @@ class Runner:
             for kernel in racing():
                 outcomes[kernel.name].failed(failed.verdict)
         for kernel in racing():
-            self._ruled(outcomes[kernel.name], kernel)
+            self._ruled(outcomes[kernel.name])
 
-    def _with_a_server(self, work: Callable[[], Any]) -> Any:
-        """What the work returns; once more if the server of all processes died over it."""
+    def _made(self, at: int, draw: Draw) -> bool:
+        """Have the judge make a trial; False for one of stress that the reference cannot do."""
         try:
-            return work()
-        except ChildFailed as failed:
-            if not failed.server_died:
+            self._reference(lambda: self.judge.make(at))
+        except CaseFailed:
+            if not draw.stress:
                 raise
-            self._start_over()
-        try:
-            return work()
-        except ChildFailed as failed:
-            reason = f"reference: {failed.reason}, twice on this case"
-            verdict = Verdict(Status.UNGRADABLE, reason, judge_died=True)
-            raise CaseFailed(verdict) from failed
+            return False
+        return True
 
-    def _start_over(self) -> None:
-        """Without any of the present processes, as after the death of their server: each is to be
-        missed but once."""
-        self.judge.drop()
-        self._crew.drop_all()
+    def _reference(self, work: Callable[[], T]) -> T:
+        """What the judge's work without any kernel returns. Raises CaseFailed."""
+        try:
+            return self._twice(work)
+        except ChildFailed as failed:  # with the server
+            reason = f"reference: {failed.reason}"
+            raise CaseFailed(Verdict(Status.UNGRADABLE, reason, judge_died=True)) from failed
+
+    def _construct(self, outcome: Outcome, kernel: Kernel, case: Case, index: int) -> None:
+        """Have one kernel get ready to answer: what it fails at before has to do with no inputs."""
+        try:
+            self._with_worker(outcome, kernel, case, index, self.judge.construct)
+        except ChildFailed as failed:
+            outcome.failed(Verdict(failed.status, failed.reason))
+        except (CaseFailed, JudgeDied) as failed:
+            outcome.failed(failed.verdict)
 
     def _answer(
         self, outcome: Outcome, kernel: Kernel, case: Case, index: int, at: int, draw: Draw
     ) -> None:
         """Have one kernel answer one trial, and note what came of it."""
         alive = True
-        comparison: Comparison | None
         try:
-            comparison = self._twice(
-                kernel, case, index, lambda worker: self.judge.answer(worker, at)
+            comparison = self._with_worker(
+                outcome, kernel, case, index, lambda worker: self.judge.answer(worker, at)
             )
         except ChildFailed as failed:
             comparison, alive = Comparison(failed.status, failed.reason), failed.alive
-        except CaseFailed as failed:
-            comparison = None if draw.stress else _word(failed.verdict)
-        except JudgeDied as died:
-            comparison = None if draw.stress else _word(died.verdict)
-        if comparison is not None:  # of stress, what the judge cannot tell is left out
-            outcome.tried.append((draw, comparison))
-        if comparison is not None and (ruling.ends(draw, comparison) or not alive):
-            self._ruled(outcome, kernel)
-            self._crew.dismiss(kernel.name)
-        elif comparison is not None and comparison.status is not None and draw.stress:
-            self._crew.drop(kernel.name)  # what is to come finds the kernel as new
-
-    def _twice(
-        self, kernel: Kernel, case: Case, index: int, work: Callable[[WorkerClient], T]
-    ) -> T:
-        """What the work with a kernel's worker returns. It is begun again, once, if the judge died
-        over it, or the server of all processes did, or if others held the memory that it lacked.
-
-        Raises ChildFailed for what the kernel does, its worker ended if that is lost; CaseFailed
-        and JudgeDied.
-        """
-        for last in (False, True):
-            try:
-                self.judge.prepare(case, index)
-                return work(self._crew.kernel(kernel, case))
-            except JudgeDied:
+            if draw.stress:  # what is to come finds the kernel as new
                 self._crew.drop(kernel.name)
-                if last:
-                    raise
-            except ChildFailed as failed:
-                if not failed.alive:
-                    self._crew.drop(kernel.name)
-                if failed.server_died:
-                    self._start_over()
-                    if last:
-                        reason = f"{failed.reason}, twice on this case"
-                        raise ChildFailed(failed.status, reason, alive=False) from failed
-                else:
-                    lacks = failed.status is Status.OUT_OF_MEMORY and not last
-                    if not (lacks and self._crew.dismiss_others(kernel.name)):
-                        raise
-        raise AssertionError
+        except (CaseFailed, JudgeDied) as failed:
+            if draw.stress:  # what the judge cannot tell of it is left out
+                return
+            if failed.verdict.status is Status.UNGRADABLE:
+                raise
+            comparison = Comparison(failed.verdict.status, failed.verdict.reason)
+        outcome.tried.append((draw, comparison))
+        if ruling.ends(draw, comparison) or not alive:
+            self._ruled(outcome)
+            self._crew.dismiss(kernel.name)
 
-    def _ruled(self, outcome: Outcome, kernel: Kernel) -> None:
+    def _ruled(self, outcome: Outcome) -> None:
         """Judge by all that was tried."""
-        with contextlib.suppress(ChildFailed, CaseFailed, JudgeDied):
-            outcome.fallback = self._crew.fallback(kernel.name)
         outcome.verdict = ruling.verdict(outcome.tried, self._plan.strict)
 
     def _time(self, outcome: Outcome, kernel: Kernel, case: Case, index: int) -> None:
         """Time a kernel that was judged; what it returned meanwhile is judged as well."""
         assert outcome.verdict is not None
-
-        def measure(worker: WorkerClient) -> Mapping[str, Timing]:
-            return self._stopwatch.measure(worker, case, index)
-
         try:
-            outcome.timings = self._twice(kernel, case, index, measure)
+            outcome.timings = self._with_worker(
+                outcome, kernel, case, index,
+                lambda worker: self._stopwatch.measure(worker, case, index),
+            )  # fmt: skip
         except WrongWhenTimed as wrong:
             outcome.verdict = ruling.when_timed(outcome.verdict, wrong.comparison)
         except ChildFailed as failed:
             outcome.failed(Verdict(failed.status, failed.reason))
         except (CaseFailed, JudgeDied) as failed:
             outcome.failed(failed.verdict)
+
+    def _with_worker(
+        self,
+        outcome: Outcome,
+        kernel: Kernel,
+        case: Case,
+        index: int,
+        work: Callable[[WorkerClient], T],
+    ) -> T:
+        """What the work with a kernel's worker returns. Raises as `_twice` does."""
+
+        def do() -> T:
+            self.judge.prepare(case, index)
+            worker = self._crew.kernel(kernel, case)
+            done = work(worker)
+            outcome.fallback = self.judge.fallback(worker)
+            return done
+
+        return self._twice(do, kernel.name)
+
+    def _twice(self, work: Callable[[], T], name: str = "") -> T:
+        """What the work returns. It is begun again, once, if the judge died over it, or the server
+        of all processes did, or if others held the memory that it lacked.
+
+        name: of the kernel whose worker does it, if any: ended if it is lost.
+        Raises ChildFailed for what the kernel does, or if the server died twice; CaseFailed and
+        JudgeDied.
+        """
+        for last in (False, True):
+            try:
+                return work()
+            except (ChildFailed, CaseFailed, JudgeDied) as failed:
+                again = self._cleared(failed, name)
+                if last and isinstance(failed, ChildFailed) and failed.server_died:
+                    reason = f"{failed.reason}, twice on this case"
+                    raise ChildFailed(failed.status, reason, alive=False) from failed
+                if last or not again:
+                    raise
+        raise AssertionError
+
+    def _cleared(self, failed: ChildFailed | CaseFailed | JudgeDied, name: str) -> bool:
+        """Clear away what a failure has left; is what was begun worth another try?"""
+        if isinstance(failed, ChildFailed) and failed.server_died:
+            # With it went all of them, and each is to be missed but once.
+            self.judge.drop()
+            self._crew.drop_all()
+            return True
+        died = isinstance(failed, JudgeDied)
+        if died or (isinstance(failed, ChildFailed) and not failed.alive):
+            self._crew.drop(name)
+        return (lacks_memory(failed) and self._crew.dismiss_others(name)) or died
 
     def _result(self, kernel: Kernel, case: Case, index: int, outcome: Outcome) -> Result:
         assert outcome.verdict is not None
@@ -275,7 +297,3 @@ class Runner:
             child.hang_up()
         for child in children:
             child.kill(patience_s)
-
-
-def _word(verdict: Verdict) -> Comparison:
-    return Comparison(verdict.status, verdict.reason)

@@ -50,6 +50,26 @@ def test_only_sizes_that_a_kernel_runs_are_built_and_each_once(
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [
+        *({"seconds": 1.0, "status": s, "reason": "so"} for s in ("PASSED", "SKIPPED", "splendid")),
+        *({"seconds": 1.0, "status": "BUILD_FAILED"}, {"faster": True}, {}, None, "built"),
+    ],
+)
+def test_a_builder_clears_no_kernel_that_speaks_for_it(
+    answer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage()
+    stage.answers["a build"] = [answer]
+    monkeypatch.setattr(
+        ask_builder, "Child", lambda module, *args, **kw: FakeChild(stage, module, *args, **kw)
+    )
+    builds = ask_builder.build_all(PLAN, tmp_path, Notes())
+    assert (builds["a"].status, builds["b"].status) == (Status.CRASHED, None)
+    assert builds["a"].reason == "the builder answered with what is no answer"
+
+
+@pytest.mark.parametrize(
     "limit, used, free",
     [(5 * GIB, 2 * GIB, 3 * GIB), (2 * GIB, 3 * GIB, 0), (64 * GIB, 0, 9 * GIB)],
 )

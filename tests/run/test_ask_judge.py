@@ -2,67 +2,107 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from pretended import ANSWERS, PLAN, RIGHT, Go, Stage, fails
+from pretended import ANSWERS, PLAN, RIGHT, WRONG, Go, Stage, fails
 
-from harness.children import ChildFailed
-from harness.records import CONTRACT, Status
+from harness.records import Status
+from harness.run.ask_judge import COMPILE_TIMEOUT_S
 
 P = Status.PASSED
 
 
 def test_the_judge_prepares_a_case_once_and_workers_load_once(go: Go, stage: Stage) -> None:
     go()
-    for request, times in (("judge prepare", 2), ("judge start_baseline eager", 2)):
-        assert stage.asked.count(request) == times
-    assert stage.asked.count("a load") == stage.started("a") == stage.started("judge") == 1
-    assert stage.asked.count("a construct") == 2
+    for request, times in (("prepare", 2), ("make", 4), ("warm_up eager", 2)):
+        assert stage.asked.count(f"judge {request}") == times
+    assert stage.asked.count("a load") == stage.asked.count("judge attach a") == 1
+    assert stage.started("a") == stage.started("eager") == stage.started("judge") == 1
+    # For the trials; what is timed is what was judged.
+    assert stage.asked.count("judge construct a") == 2
 
 
-def test_cases_have_seeds_far_apart(go: Go, stage: Stage) -> None:
+def test_every_case_has_a_secret_of_its_own(go: Go, stage: Stage) -> None:
     go()
-    seeds = [given["seed"] for asked, given in stage.arguments if asked == "judge prepare"]
-    assert seeds == [7, 1007]
+    secrets = [given["secret"] for asked, given in stage.arguments if asked == "judge prepare"]
+    assert secrets == ["7 0", "7 1"]
 
 
-def test_a_baseline_that_fails_is_left_out_and_noted(go: Go, stage: Stage) -> None:
-    stage.answers["judge start_baseline compile"] = [fails(Status.RUNTIME_ERROR)]
-    notes = go(cases=PLAN.cases[:1])
-    assert notes.statuses == [P, P]
-    assert all(set(row.baselines) == {"eager"} for row in notes.rows)
-    (said,) = notes.said
-    assert "baseline compile has no time" in said and "pretended RUNTIME_ERROR" in said
+def test_a_worker_goes_to_the_judge_by_its_process(go: Go, stage: Stage) -> None:
+    go()
+    pids = {asked: given["pid"] for asked, given in stage.arguments if " attach " in asked}
+    assert pids == {
+        f"judge attach {name}": stage.present(name).pid for name in ("a", "b", "eager", "compile")
+    }
 
 
+def test_only_kernels_are_judged_while_they_are_timed(go: Go, stage: Stage) -> None:
+    go()
+    judged = {(asked, given["judged"]) for asked, given in stage.arguments if " block " in asked}
+    kernels, baselines = ("a", "b"), ("eager", "compile")
+    assert judged == {
+        *((f"judge block {name}", True) for name in kernels),
+        *((f"judge block {name}", False) for name in baselines),
+    }
+
+
+def test_what_compiles_has_ten_minutes_for_each_step(go: Go, stage: Stage) -> None:
+    go()
+    given = {asked: given.get("patience_s") for asked, given in stage.arguments}
+    for request in ("construct", "warm_up"):
+        assert given[f"judge {request} compile"] == COMPILE_TIMEOUT_S
+        assert given[f"judge {request} eager"] == given[f"judge {request} a"] == PLAN.timeout_s
+
+
+@pytest.mark.parametrize("request_", ["prepare", "make"])
 @pytest.mark.parametrize(
     "status", [Status.UNGRADABLE, Status.OUT_OF_MEMORY, Status.TIMED_OUT, Status.CRASHED]
 )
-@pytest.mark.parametrize("stated", [None, ("own",)])
-def test_a_case_that_cannot_be_prepared(
-    status: Status, stated: tuple[str] | None, go: Go, stage: Stage
+def test_a_case_that_the_reference_cannot_do(
+    request_: str, status: Status, go: Go, stage: Stage
 ) -> None:
     dead = status in (Status.TIMED_OUT, Status.CRASHED)
-    tries = 2 if status is Status.CRASHED or not stated else 1
-    stage.answers["judge prepare"] = [
+    tries = 2 if status is Status.CRASHED else 1
+    stage.answers[f"judge {request_}"] = [
         *[fails(status, alive=not dead)] * tries,
-        ANSWERS["prepare"],
+        ANSWERS[request_],
     ]
-    notes = go(problem=replace(PLAN.problem, families=stated))
+    notes = go()
     assert notes.statuses == [Status.UNGRADABLE, Status.UNGRADABLE, P, P]
     assert all(row.as_expected for row in notes.rows)  # no kernel is to blame
     assert notes.rows[0].verdict.reason == f"reference: pretended {status}"
     assert notes.rows[0].verdict.judge_died is (status is Status.CRASHED)
-    assert stage.asked.count("judge prepare") == tries + 1
+    assert stage.started("judge") == 1 + dead * tries
 
 
 def test_a_judge_whose_context_the_reference_loses_did_not_die(go: Go, stage: Stage) -> None:
     lost = fails(Status.UNGRADABLE, alive=False, answered=True)
-    stage.answers["judge prepare"] = [lost, lost, ANSWERS["prepare"]]
+    stage.answers["judge prepare"] = [lost, ANSWERS["prepare"]]
     notes = go()
     assert notes.statuses == [Status.UNGRADABLE, Status.UNGRADABLE, P, P]
     assert not notes.rows[0].verdict.judge_died
+
+
+def test_a_reference_that_fails_at_a_later_trial_fails_whom_it_was_made_for(
+    go: Go, stage: Stage
+) -> None:
+    stage.answers["judge make"] = [None, fails(Status.UNGRADABLE), None]
+    stage.answers["judge answer a"] = [WRONG, RIGHT]
+    assert go().statuses == [Status.WRONG_VALUES, Status.UNGRADABLE, P, P]
+
+
+def test_a_reference_that_fails_a_new_judge_fails_everyone_alike(go: Go, stage: Stage) -> None:
+    stage.answers["judge answer a"] = [fails(Status.CRASHED, alive=False), RIGHT]
+    stage.answers["judge make"] = [None, fails(Status.UNGRADABLE), None]
+    notes = go(cases=PLAN.cases[:1])
+    assert notes.statuses == [Status.UNGRADABLE] * 2
+    assert {row.verdict.reason for row in notes.rows} == {"reference: pretended UNGRADABLE"}
+
+
+def test_what_model_is_made_of_may_be_nothing_to_give(go: Go, stage: Stage) -> None:
+    stage.answers["judge construct"] = [fails(Status.UNGRADABLE)]
+    notes = go(cases=PLAN.cases[:1])
+    assert notes.statuses == [Status.UNGRADABLE] * 2
+    assert notes.rows[0].verdict.reason == "reference: pretended UNGRADABLE"
 
 
 def test_a_judge_that_dies_over_a_case_is_replaced_and_asked_again(go: Go, stage: Stage) -> None:
@@ -71,76 +111,52 @@ def test_a_judge_that_dies_over_a_case_is_replaced_and_asked_again(go: Go, stage
     assert stage.started("judge") == 2
 
 
-@pytest.mark.parametrize(
-    "lost",
-    [
-        fails(Status.UNGRADABLE),  # no room in the exchange
-        fails(Status.UNGRADABLE, alive=False, answered=True),  # with the device's context
-        fails(Status.TIMED_OUT, alive=False),
-        fails(Status.CRASHED, alive=False),
-    ],
-)
-def test_after_a_failure_the_judge_keeps_to_the_contract(
-    lost: ChildFailed, go: Go, stage: Stage
-) -> None:
-    stage.answers["judge prepare"] = [lost, ANSWERS["prepare"]]
-    assert go().statuses == [P] * 4
-    assert families(stage) == [None, CONTRACT, None]  # and the next case has all
-
-
-def test_a_file_that_states_families_has_nothing_to_leave_out(go: Go, stage: Stage) -> None:
-    stage.answers["judge prepare"] = [fails(Status.TIMED_OUT, alive=False), ANSWERS["prepare"]]
-    notes = go(problem=replace(PLAN.problem, families=("own",)))
-    assert notes.statuses == [Status.UNGRADABLE, Status.UNGRADABLE, P, P]
-    assert families(stage) == [("own",)] * 2
-
-
-def test_with_the_server_nothing_is_lost_over_stress(go: Go, stage: Stage) -> None:
-    died = fails(Status.CRASHED, alive=False, server_died=True)
-    stage.answers["judge prepare"] = [died, ANSWERS["prepare"]]
-    assert go().statuses == [P] * 4
-    assert set(families(stage)) == {None}
-
-
-def families(stage: Stage) -> list:
-    """Those that the judge was told of, each time that it was to prepare a case."""
-    return [given["families"] for asked, given in stage.arguments if asked == "judge prepare"]
+def test_a_judge_that_dies_over_a_trial_is_brought_to_where_it_was(go: Go, stage: Stage) -> None:
+    stage.answers["judge make"] = [None, fails(Status.CRASHED, alive=False), None]
+    assert go(cases=PLAN.cases[:1]).statuses == [P, P]
+    made = [given["trial"] for asked, given in stage.arguments if asked == "judge make"]
+    assert (made, stage.asked.count("judge prepare")) == ([0, 1, 1], 2)
+    # Kernels stay, and listen to the new one.
+    assert (stage.started("judge"), stage.started("a"), stage.started("b")) == (2, 1, 1)
+    assert stage.asked.count("judge construct a") == stage.asked.count("a listen") == 2
 
 
 @pytest.mark.parametrize("status", [Status.OUT_OF_MEMORY, Status.CRASHED])
+@pytest.mark.parametrize("request_", ["answer", "block", "fallback"])
 def test_an_output_that_the_judge_cannot_take_clears_no_kernel(
-    status: Status, go: Go, stage: Stage
+    request_: str, status: Status, go: Go, stage: Stage
 ) -> None:
-    stage.answers["judge compare"] = [*[fails(status, alive=False)] * 2, RIGHT]
+    lost = fails(status, alive=False)
+    stage.answers[f"judge {request_} a"] = [lost, lost, ANSWERS[request_]]
     notes = go()
     assert notes.statuses == [status, P, P, P]
     assert not notes.rows[0].as_expected
-    assert notes.rows[0].verdict.reason == f"the judge, over this output: pretended {status}"
-    assert stage.started("judge") == 3
-    assert stage.asked.count("judge prepare") == 4
+    assert f"the judge, over this output: pretended {status}" in notes.rows[0].verdict.reason
+    assert notes.rows[0].timing is None
+    assert (stage.started("judge"), stage.started("a"), stage.started("b")) == (3, 3, 1)
 
 
-def test_a_judge_that_died_over_an_output_once_costs_the_kernel_nothing(
-    go: Go, stage: Stage
+def test_an_output_that_the_judge_cannot_compare_clears_no_kernel(go: Go, stage: Stage) -> None:
+    stage.answers["judge answer a"] = [fails(Status.UNGRADABLE), RIGHT]
+    notes = go()
+    assert notes.statuses == [Status.CRASHED, P, P, P]
+    reason = "own inputs: the judge, over this output: pretended UNGRADABLE"
+    assert notes.rows[0].verdict.reason == reason
+    assert stage.started("judge") == 1
+
+
+@pytest.mark.parametrize("request_", ["attach", "construct", "answer", "warm_up", "block"])
+def test_a_judge_that_died_over_a_kernel_once_costs_nobody_anything(
+    request_: str, go: Go, stage: Stage
 ) -> None:
-    stage.answers["judge compare"] = [fails(Status.CRASHED, alive=False), RIGHT]
-    assert go().statuses == [P] * 4
-    assert stage.started("judge") == 2
-
-
-@pytest.mark.parametrize("alive", [True, False])
-def test_a_baseline_that_breaks_off_costs_no_kernel_its_row(
-    alive: bool, go: Go, stage: Stage
-) -> None:
-    stage.answers["judge block compile"] = [fails(Status.RUNTIME_ERROR, alive), []]
+    stage.answers[f"judge {request_} b"] = [
+        fails(Status.CRASHED, alive=False),
+        ANSWERS[request_],
+    ]
     notes = go()
     assert notes.statuses == [P] * 4
-    # It is left out of that case only.
-    timed = [{"eager"}, {"eager"}, {"eager", "compile"}, {"eager", "compile"}]
-    assert [set(row.baselines) for row in notes.rows] == timed
-    (said,) = notes.said
-    assert "baseline compile has no time" in said
-    assert stage.started("judge") == (1 if alive else 2)
+    assert all(set(row.baselines) == {"eager", "compile"} for row in notes.rows)
+    assert stage.started("judge") == 2
 
 
 def test_a_judge_that_dies_between_cases_is_replaced(go: Go, stage: Stage) -> None:

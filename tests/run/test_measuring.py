@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from pretended import PLAN, Go, Stage, kernel
+from pretended import ANSWERS, PLAN, Go, Stage, Worker, fails, kernel
 
 from harness.records import Status
 
@@ -13,7 +15,7 @@ P = Status.PASSED
 def test_baselines_and_kernel_alternate(go: Go, stage: Stage) -> None:
     (row,) = go(kernels=[kernel("a")], cases=PLAN.cases[:1]).rows
     blocks = [asked for asked in stage.asked if " block" in asked]
-    there = ["judge block eager", "judge block compile", "a block"]
+    there = [f"judge block {name}" for name in ("eager", "compile", "a")]
     assert blocks == there + there[::-1]
     assert row.timing.blocks_us == (tuple(100.0 + i for i in range(8)),) * 2
     assert {t.timer for t in (row.timing, *row.baselines.values())} == {"wall"}
@@ -27,7 +29,7 @@ def test_baselines_and_kernel_alternate(go: Go, stage: Stage) -> None:
 def test_the_slowest_subject_decides_how_many_samples_fit(
     kernel_us: float, eager_us: float, samples: int, go: Go, stage: Stage
 ) -> None:
-    stage.answers |= {"a warm_up": [kernel_us], "judge start_baseline": [eager_us]}
+    stage.answers |= {"judge warm_up a": [kernel_us], "judge warm_up": [eager_us]}
     go(kernels=[kernel("a")], cases=PLAN.cases[:1])
     assert {given["samples"] for asked, given in stage.arguments if " block" in asked} == {samples}
 
@@ -35,19 +37,19 @@ def test_the_slowest_subject_decides_how_many_samples_fit(
 SHAKY = [10.0, 100.0] * 4
 
 
-@pytest.mark.parametrize("who", ["a block", "judge block eager"])
+@pytest.mark.parametrize("who", ["judge block a", "judge block eager"])
 def test_an_uncertain_time_is_measured_once_more(who: str, go: Go, stage: Stage) -> None:
     stage.answers[who] = [SHAKY, SHAKY, []]
     (row,) = go(kernels=[kernel("a")], cases=PLAN.cases[:1]).rows
     assert not row.uncertain
-    assert stage.asked.count("a block") == 4  # two blocks each time
+    assert stage.asked.count("judge block a") == 4  # two blocks each time
 
 
 def test_a_time_that_stays_uncertain_is_kept_and_marked(go: Go, stage: Stage) -> None:
-    stage.answers["a block"] = [SHAKY]
+    stage.answers["judge block a"] = [SHAKY]
     (row,) = go(kernels=[kernel("a")], cases=PLAN.cases[:1]).rows
     assert row.uncertain == ("kernel",)
-    assert stage.asked.count("a block") == 4
+    assert stage.asked.count("judge block a") == 4
 
 
 def test_a_baseline_that_takes_another_time_beside_another_kernel_is_uncertain(
@@ -58,7 +60,7 @@ def test_a_baseline_that_takes_another_time_beside_another_kernel_is_uncertain(
     stage.answers["judge block eager"] = [[], [], slow]
     first, second = go(cases=PLAN.cases[:1]).rows
     assert (first.uncertain, second.uncertain) == ((), ("eager",))
-    assert stage.asked.count("b block") == 4
+    assert stage.asked.count("judge block b") == 4
 
 
 def test_a_baseline_that_was_disturbed_once_is_measured_again(go: Go, stage: Stage) -> None:
@@ -67,3 +69,53 @@ def test_a_baseline_that_was_disturbed_once_is_measured_again(go: Go, stage: Sta
     first, second = go(cases=PLAN.cases[:1]).rows
     assert (first.uncertain, second.uncertain) == ((), ())
     assert second.baselines["eager"].median_us == first.baselines["eager"].median_us
+
+
+# baselines
+
+
+DIES = fails(Status.CRASHED, alive=False)
+FAILED = Worker.fails("RUNTIME_ERROR")
+
+
+@pytest.mark.parametrize(
+    "request_, failed",
+    [
+        ("compile load_baseline", fails(Status.LOAD_FAILED)),
+        ("compile load_baseline", fails(Status.TIMED_OUT, alive=False)),
+        *((f"judge {what} compile", FAILED) for what in ("construct", "warm_up", "block")),
+        *((f"judge {what} compile", Worker.GONE) for what in ("construct", "warm_up", "block")),
+        *((f"judge {what} compile", Worker.LATE) for what in ("construct", "warm_up", "block")),
+        *((f"judge {what} compile", DIES) for what in ("construct", "warm_up", "block")),
+        ("judge warm_up compile", Worker.fails("OUT_OF_MEMORY")),
+    ],
+)
+def test_a_baseline_that_fails_costs_no_kernel_its_row(
+    request_: str, failed: Any, go: Go, stage: Stage
+) -> None:
+    stage.answers[request_] = [failed, ANSWERS[request_.split()[1]]]
+    if failed == Worker.fails("OUT_OF_MEMORY"):  # it is tried twice
+        stage.answers[request_].insert(0, failed)
+    notes = go()
+    assert notes.statuses == [P] * 4
+    # It is left out of that case only.
+    timed = [{"eager"}, {"eager"}, {"eager", "compile"}, {"eager", "compile"}]
+    assert [set(row.baselines) for row in notes.rows] == timed
+    (said,) = notes.said
+    assert "baseline compile has no time on rows=1 float32 cpu: " in said
+    assert stage.started("judge") == (2 if failed is DIES else 1)
+    assert stage.started("a") == stage.started("eager") == 1
+
+
+def test_a_run_may_be_left_without_any_baseline(go: Go, stage: Stage) -> None:
+    stage.answers |= {f"judge warm_up {name}": [FAILED] for name in PLAN.baselines}
+    notes = go()
+    assert notes.statuses == [P] * 4
+    assert all(row.timing and not row.baselines and not row.speedups for row in notes.rows)
+    assert len(notes.said) == 4  # once for each on each case
+
+
+def test_baselines_are_warmed_up_once_for_all_kernels_of_a_case(go: Go, stage: Stage) -> None:
+    go(cases=PLAN.cases[:1])
+    assert stage.asked.count("judge warm_up eager") == 1
+    assert stage.asked.count("judge warm_up a") == stage.asked.count("judge warm_up b") == 1

@@ -152,7 +152,7 @@ def test_large_inputs_are_drawn_once_and_small_ones_each_time() -> None:
         for number in range(20):
             fresh.next(number)
     assert len(large.seeds) == 1
-    assert len(small.seeds) == 21 and len(set(small.seeds)) > 10
+    assert 10 < len(small.seeds) == len(set(small.seeds))  # some are changed only slightly
 
 
 def test_a_forgotten_draw_is_made_again_and_contents_never_repeat() -> None:
