@@ -73,6 +73,11 @@ def cores() -> tuple[list[int], list[int]]:
     return all_cores[:1], all_cores[1:] or all_cores
 
 
+def kernel_threads() -> int:
+    """How many threads kernels and baselines have on a CPU."""
+    return min(torch.get_num_threads(), len(cores()[1]))
+
+
 @contextlib.contextmanager
 def on_cores(cores: Sequence[int]) -> Iterator[None]:
     """With this thread on these cores, and torch using as many threads."""

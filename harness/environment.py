@@ -86,13 +86,15 @@ def device_facts(device: str) -> dict[str, Any]:
     """
     import torch
 
+    from harness.device import kernel_threads
+
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "auto":
         device = "cuda" if count else "cpu"
     versions = {"torch": torch.__version__, "cuda": torch.version.cuda}
     kind, _, number = device.partition(":")
     if kind == "cpu":
-        here = {"device": device, "device_name": _cpu_name(), "threads": torch.get_num_threads()}
+        here = {"device": device, "device_name": _cpu_name(), "threads": kernel_threads()}
         return here | versions
     index = int(number or 0)
     if index >= count:

@@ -169,7 +169,7 @@ class Machine:
     cuda: str | None
     """The version of CUDA that torch is built with; None if it is built without."""
     threads: int | None = None
-    """How many torch uses."""
+    """How many kernels and baselines have: one for each core but the judge's."""
     capability: tuple[int, int] | None = None
     """Compute capability."""
     arch: str | None = None

@@ -38,8 +38,8 @@ class Worker:
         self._device = torch.device(device)
         if self._device.type == "cpu":
             _, others = devices.cores()  # the judge is the clock, and needs one to itself
+            torch.set_num_threads(devices.kernel_threads())
             os.sched_setaffinity(0, others)
-            torch.set_num_threads(len(others))
         self._mode: str | None = None
         self._model: nn.Module | None = None
         self._call: Callable[..., object] | None = None

@@ -56,7 +56,7 @@ class Builder:
 
 
 def load_in_worker(kernel: Path, log: Path) -> None:
-    arguments = (str(kernel), "cpu", None, str(log.parent))
+    arguments = (str(kernel), "cpu", None)
     child = Child("harness.worker", *arguments, log=log, timeout_s=PATIENCE_S)
     try:
         child.ask("load", PATIENCE_S, overrides={})

@@ -17,6 +17,7 @@ TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 TINY = TESTS / "tiny.py"
 BAD_KERNELS = TESTS / "bad_kernels"
+BAD_KERNELS_GPU = TESTS / "bad_kernels_gpu"
 
 
 def bad_kernel(name: str) -> Path:

@@ -15,10 +15,21 @@ from harness.records import Status
 KERNELS = sorted(path.stem for path in BAD_KERNELS.glob("*.py"))
 ASTRAY = {"nan_lost", "known_defect"}
 """Right on every finite input."""
+LATER = {
+    *("remembers_identity", "lazy_when_timed", "generator_runs_dry", "honest_fifty_calls"),
+    *("remembers_samples", "wrong_now_and_then", "wrong_one_in_seven", "watches_pauses"),
+}
+"""Right at first: whether they are found out while they are judged or timed is left to chance."""
+GAIN_NOTHING = (
+    *("clock_patched", "clock_patched_where_held", "clock_patched_in_frames", "clock_detoured"),
+    *("clock_patched_in_code", "clock_patched_through_c", "statistics_patched"),
+    *("remembers_contents", "address_that_computes", "class_that_computes", "mode_that_computes"),
+)
+"""Right, and no faster for what they do; most of them read 5 times as fast by their own clock."""
 
 
-def promised(kernel: str) -> str:
-    docstring = ast.get_docstring(ast.parse(bad_kernel(kernel).read_text())) or ""
+def promised(kernel: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(kernel.read_text())) or ""
     return docstring.partition(":")[0]
 
 
@@ -37,13 +48,13 @@ def rows(together: Run) -> pd.DataFrame:
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_gets_the_status_that_its_docstring_names(kernel: str, rows: pd.DataFrame) -> None:
     row = rows.loc[kernel]
-    assert row["status"] == promised(kernel), row["reason"]
+    assert row["status"] == promised(bad_kernel(kernel)), row["reason"]
     assert (row["reason"] == "") == (row["status"] == Status.PASSED)
 
 
 def test_every_status_but_one_has_its_file() -> None:
     # UNGRADABLE is a problem's fault: see test_cli.py.
-    assert {promised(kernel) for kernel in KERNELS} == set(Status) - {Status.UNGRADABLE}
+    assert {promised(bad_kernel(kernel)) for kernel in KERNELS} == set(Status) - {Status.UNGRADABLE}
 
 
 def test_one_row_each_whatever_the_others_do(together: Run) -> None:
@@ -55,6 +66,13 @@ def test_only_believed_outputs_have_a_time(together: Run) -> None:
         timed = row.status == Status.PASSED or row.kernel in ASTRAY
         assert pd.notna(row.latency_us) == timed, row.kernel
         assert pd.notna(row.speedup_vs_eager) == (row.status == Status.PASSED), row.kernel
+
+
+def test_who_deceives_gains_nothing(rows: pd.DataFrame) -> None:
+    # Times of one run on a busy machine: half is far below what any of them would gain.
+    times_us = rows["latency_us"]
+    for kernel in GAIN_NOTHING:
+        assert times_us[kernel] > 0.5 * times_us["control_exact"], kernel
 
 
 def test_the_exit_code_is_1(together: Run) -> None:
@@ -102,10 +120,11 @@ def test_where_nan_goes_is_told_of_whatever_was_judged(rows: pd.DataFrame) -> No
     usual = {"PASSED": "same", "BUILD_FAILED": "", "LOAD_FAILED": "", "SKIPPED": ""}
     others = dict.fromkeys([*ASTRAY, "dies_of_nan", "hangs_on_nan"], "differs")
     others |= {"import_exits": "", "import_hangs": "", "built_in_forward": "untested"}
-    others |= dict.fromkeys(["remembers_identity", "lazy_when_timed"], "same")  # wrong when timed
-    assert rows["non_finite"].fillna("").to_dict() == {
+    found = rows["non_finite"].fillna("").to_dict()
+    assert {kernel: found[kernel] for kernel in found.keys() - LATER} == {
         kernel: others.get(kernel, usual.get(status, "untested"))
         for kernel, status in rows["status"].items()
+        if kernel not in LATER
     }
     assert rows["stress"].isna().all()  # all is contract
 
@@ -165,7 +184,7 @@ def test_stress_spoils_no_pass(lenient: Run) -> None:
 
 def test_stress_is_a_failure_where_it_is_strict(strict: Run) -> None:
     for row in strict.rows.fillna({"stress": ""}).itertuples():
-        assert row.status == promised(row.kernel)
+        assert row.status == promised(bad_kernel(row.kernel))
         assert pd.notna(row.latency_us) == (row.status == "PASSED" or row.kernel in ASTRAY)
         assert pd.notna(row.speedup_vs_eager) == (row.status == "PASSED")
         assert row.stress.startswith(row.reason) or row.kernel == "no_upper_bound"
