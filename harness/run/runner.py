@@ -7,7 +7,7 @@ a row, and a case's rows are on disk before the next case starts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -36,6 +36,11 @@ from harness.timing import stats
 from harness.verdict import ruling
 
 T = TypeVar("T")
+
+
+TOGETHER = 16
+"""So many kernels answer a trial before the next is made; the others of a case have theirs when
+these are done with, since each process holds a part of the device's memory."""
 
 
 class Writer(Protocol):
@@ -97,9 +102,19 @@ class Runner:
 
     def rows(self, case: Case, index: int) -> Iterator[Result]:
         """What becomes of every kernel on one case, in their order."""
-        outcomes = {kernel.name: self._from_outside(kernel, case) for kernel in self._plan.kernels}
-        self._judge(outcomes, case, index)
-        for kernel in self._plan.kernels:
+        kernels = self._plan.kernels
+        for start in range(0, len(kernels), TOGETHER):
+            group = kernels[start : start + TOGETHER]
+            yield from self._rows(group, case, index)
+            for kernel in group if len(kernels) > TOGETHER else ():
+                self._crew.drop(kernel.name)
+        self._crew.dismiss_others()  # the baselines, until they are constructed for another case
+        self.judge.end_case()
+
+    def _rows(self, kernels: Sequence[Kernel], case: Case, index: int) -> Iterator[Result]:
+        outcomes = {kernel.name: self._from_outside(kernel, case) for kernel in kernels}
+        self._judge(kernels, outcomes, case, index)
+        for kernel in kernels:
             outcome = outcomes[kernel.name]
             assert outcome.verdict is not None
             if outcome.verdict.timed and not self._plan.judge_only:
@@ -109,8 +124,6 @@ class Runner:
             if outcome.verdict.status is Status.TIMED_OUT:
                 self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
             yield self._result(kernel, case, index, outcome)
-        self._crew.dismiss_others()  # the baselines, until they are constructed for another case
-        self.judge.end_case()
 
     def _from_outside(self, kernel: Kernel, case: Case) -> Outcome:
         """Whatever is known of a kernel before it is run."""
@@ -122,13 +135,15 @@ class Runner:
         build = self.builds[kernel.name]
         return Outcome(Verdict(build.status, build.reason) if build.status else None)
 
-    def _judge(self, outcomes: Mapping[str, Outcome], case: Case, index: int) -> None:
+    def _judge(
+        self, kernels: Sequence[Kernel], outcomes: Mapping[str, Outcome], case: Case, index: int
+    ) -> None:
         """Have every kernel answer a trial before the next is made: on the contract's trials as
         far as the first that it gets wrong, then on those of stress, as long as its process lives.
         """
 
         def racing() -> list[Kernel]:
-            return [k for k in self._plan.kernels if outcomes[k.name].verdict is None]
+            return [k for k in kernels if outcomes[k.name].verdict is None]
 
         try:
             trials = self._reference(lambda: self.judge.prepare(case, index)) if racing() else []

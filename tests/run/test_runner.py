@@ -25,6 +25,7 @@ from pretended import (
 
 from harness.children import ChildFailed
 from harness.records import Case, Draw, NonFinite, Result, Status
+from harness.run import runner
 
 P, W = Status.PASSED, Status.WRONG_VALUES
 
@@ -53,6 +54,23 @@ def test_kernels_are_timed_when_all_are_judged(go: Go, stage: Stage) -> None:
     assert stage.asked.index("judge warm_up a") > last
     # Each gives its memory back before the next is timed.
     assert stage.asked.index("judge dismiss a") < stage.asked.index("judge warm_up b")
+
+
+def test_of_many_kernels_only_some_live_at_once(
+    go: Go, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "TOGETHER", 2)
+    names = ["a", "b", "c", "d", "e"]
+    alive = []
+
+    class Watching(Notes):
+        def append(self, result: Result) -> None:
+            super().append(result)
+            alive.append({child.who for child in stage.children if not child.killed} & set(names))
+
+    notes = go(Watching(), kernels=[kernel(name) for name in names], cases=PLAN.cases[:1])
+    assert [(row.kernel, row.verdict.status) for row in notes.rows] == [(n, P) for n in names]
+    assert alive == [{"a", "b"}, {"a", "b"}, {"c", "d"}, {"c", "d"}, {"e"}]
 
 
 def test_no_trial_is_made_that_nobody_is_left_to_answer(go: Go, stage: Stage) -> None:

@@ -449,7 +449,8 @@ def get_inputs():
             assert value.device.type == "cuda"
         assert (trial.inputs[0].stride(), trial.inputs[1]["y"].stride()) == ((20, 2), (1, 0))
         if trial.finite:
-            torch.testing.assert_close(trial.eager.double(), trial.truth, rtol=0.05, atol=0.05)
+            # By the norm: an element may be the small difference of two large ones.
+            assert (trial.eager.double() - trial.truth).norm() < 0.01 * trial.truth.norm()
     assert oracle.changing == ("n",)
     seen = [oracle.fresh(number).inputs for number in range(12)]
     assert seen[0][0].is_cuda and seen[0][0].stride() == (20, 2)
