@@ -195,6 +195,15 @@ class Judge:
         return median(times_us[1:])
 
     @_of_a_worker
+    def handover(self, name: str, patience_s: float) -> float:
+        """What every time has in it: a call that does nothing, in microseconds. The worker is of
+        no use for the case afterwards."""
+        self._ends[name].request("empty", patience_s)
+        with self._clocking():
+            calls = [self._call(name, patience_s, at < _UNTIMED)[1] for at in range(32)]
+        return median(answer.time_us for answer in calls[_UNTIMED:])
+
+    @_of_a_worker
     def block(self, name: str, samples: int, patience_s: float, judged: bool) -> dict[str, Any]:
         """Take one block of samples; judge a secret share of its calls.
 
@@ -314,6 +323,7 @@ def make_handlers(device: str) -> Mapping[str, Handler]:
         "answer": judge.answer,
         "warm_up": judge.warm_up,
         "block": judge.block,
+        "handover": judge.handover,
         "fallback": judge.fallback,
         "dismiss": judge.dismiss,
         "release": judge.release,

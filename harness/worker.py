@@ -82,6 +82,7 @@ class Worker:
             self._timer = stopwatch.of(self._device)
         self._end = WorkerEnd(connection, self._device, self._timer)
         requests: Mapping[str, Callable[..., Any]] = {
+            "empty": self.empty,
             "construct": self.construct,
             "release": self.release,
             "fallback": self.fallback,
@@ -128,6 +129,11 @@ class Worker:
             # Afresh for every case: a specialised graph is the baseline's best chance.
             torch._dynamo.reset()
             self._call = torch.compile(model, mode=self._mode, dynamic=False)
+
+    def empty(self) -> None:
+        """Do nothing from now on when called, until a model is constructed again."""
+        nothing = torch.empty(0, device=self._device)
+        self._call = lambda *inputs: nothing
 
     def fallback(self) -> str:
         """The extensions that the file has gone on without so far, and why; "" if none."""

@@ -63,12 +63,22 @@ ANSWERS: Mapping[str, Answer] = {
     "construct": None,
     "answer": RIGHT,
     "warm_up": 500.0,
+    "handover": 5.0,
     "block": [],  # see Stage._block
     "fallback": "",
     "dismiss": None,
     "release": None,
 }
-OF_A_WORKER = ("attach", "construct", "answer", "warm_up", "block", "fallback", "dismiss")
+OF_A_WORKER = (
+    "attach",
+    "construct",
+    "answer",
+    "warm_up",
+    "block",
+    "handover",
+    "fallback",
+    "dismiss",
+)
 """What the judge is asked for that a worker has to do its part in."""
 
 
@@ -188,7 +198,7 @@ class FakeChild:
             assert self.attached[name] is self.stage.present(name), f"{name} is another by now"
         if request in ("construct", "answer", "warm_up", "block"):
             assert self.trial is not None, f"the judge has made no trial and is asked to {request}"
-        if request in ("answer", "warm_up", "block"):
+        if request in ("answer", "warm_up", "block", "handover"):
             assert name in self.constructed, f"{name} has no model and is asked to {request}"
 
     def _judged(self, request: str, arguments: dict[str, Any]) -> None:
@@ -238,6 +248,8 @@ class Notes:
         self.said: list[str] = []
         self.rows: list[Result] = []
         self.builds: dict[str, Build] = {}
+        self.handover_us: float | None = None
+        """What the run returned."""
 
     def step(self, text: str) -> None: ...
     def baseline(self, case: Case, name: str, rough_us: float) -> None: ...

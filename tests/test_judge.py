@@ -433,6 +433,18 @@ def test_a_baseline_is_called_as_a_kernel_is_and_not_judged(court: Court) -> Non
     assert court.answer("normal", "eager")["status"] is None
 
 
+def test_a_call_that_does_nothing_takes_less_than_any_and_costs_the_worker_its_model(
+    court: Court,
+) -> None:
+    court.hire_baseline()
+    court.construct("eager")
+    eager_us = min(court.block(samples=20, name="eager", judged=False)["times_us"])
+    assert 0 < court.judge.handover("eager", PATIENCE_S)["answer"] < 10 * eager_us
+    assert court.answer("normal", "eager")["status"] == Status.WRONG_SHAPE
+    court.construct("eager")
+    assert court.answer("normal", "eager")["status"] is None
+
+
 # memory given back
 
 

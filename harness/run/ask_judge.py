@@ -177,6 +177,13 @@ class JudgeClient:
         comparison = answer["comparison"]
         return answer["times_us"], _comparison(comparison) if comparison else None
 
+    def handover(self, worker: WorkerClient) -> float:
+        """What a call that does nothing takes, in microseconds: all times have it in them.
+
+        The worker has no model for the case afterwards: dismiss it.
+        """
+        return float(self._about(worker, "handover", self._plan.timeout_s))
+
     def fallback(self, worker: WorkerClient) -> str:
         """What a kernel's file goes on without, if an extension of its own could not be had."""
         return str(self._about(worker, "fallback", self._plan.timeout_s))

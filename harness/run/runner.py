@@ -49,8 +49,11 @@ class Writer(Protocol):
     def append(self, result: Result) -> None: ...
 
 
-def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
-    """Build, judge and time every kernel on every case; one row each, written as it is known."""
+def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> float | None:
+    """Build, judge and time every kernel on every case; one row each, written as it is known.
+
+    Returns what a call that does nothing took, in microseconds; None if nothing was timed.
+    """
     logs = folder / "logs"
     logs.mkdir()
     runner = Runner(plan, logs, report)
@@ -62,6 +65,7 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> None:
                 writer.append(result)
                 report.row(result)
         patience_s = 3.0
+        return runner.handover_us
     finally:
         with uninterrupted(discard=patience_s == 0.0):
             runner.close(patience_s)
@@ -97,6 +101,8 @@ class Runner:
         self._crew = Crew(plan, self.judge, logs)
         self._stopwatch = Stopwatch(plan, self.judge, self._crew, report)
         self.builds: dict[str, Build] = {}
+        self.handover_us: float | None = None
+        """What a call that does nothing takes; None where nothing was timed."""
         self._given_up: dict[str, str] = {}
         """Kernel name -> why the rest of its cases are not tried."""
 
@@ -108,6 +114,8 @@ class Runner:
             yield from self._rows(group, case, index)
             for kernel in group if len(kernels) > TOGETHER else ():
                 self._crew.drop(kernel.name)
+        if self.handover_us is None:
+            self.handover_us = self._stopwatch.handover(case, index)
         self._crew.dismiss_others()  # the baselines, until they are constructed for another case
         self.judge.end_case()
 

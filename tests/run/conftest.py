@@ -28,7 +28,7 @@ def go(stage: Stage, tmp_path: Path) -> Go:
     def go(notes: Notes | None = None, **changes: Any) -> Notes:
         notes = notes or Notes()
         try:
-            runner.run(replace(PLAN, **changes), tmp_path, notes, notes)
+            notes.handover_us = runner.run(replace(PLAN, **changes), tmp_path, notes, notes)
         finally:
             assert all(child.killed for child in stage.children)
         return notes

@@ -107,6 +107,22 @@ def test_after_the_first_wrong_trial_the_others_are_not_run(go: Go, stage: Stage
 # timing
 
 
+def test_the_hand_over_is_measured_once_by_a_baseline(go: Go, stage: Stage) -> None:
+    assert go().handover_us == 5.0
+    assert [asked for asked in stage.asked if "handover" in asked] == ["judge handover eager"]
+
+
+@pytest.mark.parametrize("changes", [{"judge_only": True}, {"baselines": ()}])
+def test_without_a_baseline_the_hand_over_is_unknown(changes: dict, go: Go, stage: Stage) -> None:
+    assert go(**changes).handover_us is None
+
+
+def test_a_hand_over_that_fails_costs_nothing(go: Go, stage: Stage) -> None:
+    stage.answers["judge handover"] = [Worker.GONE]
+    notes = go()
+    assert notes.statuses == [P] * 4 and notes.handover_us is None
+
+
 def test_wrong_kernels_are_not_timed(go: Go, stage: Stage) -> None:
     stage.answers["judge answer"] = [WRONG]
     notes = go()
