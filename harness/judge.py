@@ -148,12 +148,12 @@ class Judge:
         """Have a worker answer the trial, and judge it; return the Comparison's fields."""
         assert self._trial is not None and self._oracle is not None
         trial, end = self._trial, self._ends[name]
-        before = self._before.get(name, [])
-        value: Any = None
+        before, bits = self._before.get(name, []), 0
         try:
             answer = end.call(trial.inputs, trial.seed, patience_s, self._out_bytes, unhurried=True)
-            value = answer.value
             comparison = self._judged(answer, trial.eager, trial.truth)
+            bits = _sum(answer.value)
+            del answer  # its memory is for the earlier ones
         except NotPlain as error:
             comparison = Comparison(Status.WRONG_STRUCTURE, str(error))
         if comparison.status is None and not self._oracle.shares:
@@ -161,7 +161,7 @@ class Judge:
             if any(was != now_is for was, now_is in zip(before, now, strict=False)):
                 reason = "this call changed the output of an earlier one: they share memory"
                 comparison = Comparison(Status.ALIASED, reason)
-        self._before[name] = [_sum(value), *before][:LOOK_BACK]
+        self._before[name] = [bits, *before][:LOOK_BACK]
         return asdict(comparison)
 
     def _judged(self, answer: Answer, eager: Any, truth: Any) -> Comparison:
@@ -210,6 +210,7 @@ class Judge:
         judged: is it a kernel, whose answers are to be judged?
         Returns `times_us` in the order taken, and `comparison`: the fields of the worst one.
         """
+        self._trial = None  # it is over; `make` makes it again
         count = _UNTIMED + samples
         chosen = set(self._secret.sample(range(count), min(self._share, count)) if judged else ())
         kept, times_us = [], []
@@ -308,7 +309,8 @@ def _sum(value: Any) -> int:
         flat = torch.view_as_real(x) if x.is_complex() else x
         if flat.numel() and flat.device.type != "meta":
             bits = flat.contiguous().view(-1).view(whole[flat.itemsize])
-            total = total * 31 + int(bits.sum(dtype=torch.int64))
+            for piece in torch.split(bits, 1 << 24):  # each of which becomes 64 bits wide
+                total = total * 31 + int(piece.sum(dtype=torch.int64))
     return total
 
 

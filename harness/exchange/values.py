@@ -128,27 +128,39 @@ def flatten(
 
     kinds: the types that count as a tensor, exactly: a subclass may do anything when looked at.
     """
-    count = values = 0
+    return _Flattening(take, kinds).of(value)
 
-    def walk(value: Any, depth: int) -> Any:
-        nonlocal count, values
-        values += 1
-        if depth > _DEEPEST or values > _MOST_VALUES:
+
+@dataclass
+class _Flattening:
+    """A walk over a value. No closure: one that calls itself keeps what it has seen alive until
+    garbage is collected, which in a worker it is not."""
+
+    take: Callable[[Tensor], object]
+    kinds: tuple[type, ...]
+    tensors: int = 0
+    values: int = 0
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        self.values += 1
+        if depth > _DEEPEST or self.values > _MOST_VALUES:
             raise NotPlain("values nested in one another without end")
         if isinstance(value, Tensor):
-            if type(value) not in kinds or value.layout != torch.strided:
-                raise NotPlain(f"a {_named(value)}")
-            take(value.detach())
-            count += 1
-            return ["tensor", count - 1]
+            return self._tensor(value)
         if isinstance(value, list | tuple):
             kind = "list" if isinstance(value, list) else "tuple"
-            return [kind, [walk(item, depth + 1) for item in value]]
+            return [kind, [self.of(item, depth + 1) for item in value]]
         if isinstance(value, dict):
-            return ["dict", [[walk(k, depth + 1), walk(v, depth + 1)] for k, v in value.items()]]
+            pairs = value.items()
+            return ["dict", [[self.of(k, depth + 1), self.of(v, depth + 1)] for k, v in pairs]]
         return _plain(value)
 
-    return walk(value, 0)
+    def _tensor(self, value: Tensor) -> Any:
+        if type(value) not in self.kinds or value.layout != torch.strided:
+            raise NotPlain(f"a {_named(value)}")
+        self.take(value.detach())
+        self.tensors += 1
+        return ["tensor", self.tensors - 1]
 
 
 def _plain(value: Any) -> Any:

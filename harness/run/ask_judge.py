@@ -22,6 +22,10 @@ COMPARE_TIMEOUT_S = 600.0
 """For one comparison: it reads tensors of any size."""
 
 
+NONE_NOW = -1
+"""In place of a trial: the judge has made some, and keeps none."""
+
+
 class CaseFailed(Exception):
     """The judge could not prepare or judge a case: the verdict for the kernel at hand."""
 
@@ -174,6 +178,7 @@ class JudgeClient:
         # The deadline is for one call; a block is many.
         timeout_s = COMPARE_TIMEOUT_S + 10 * (samples + 3) * rough_us / 1e6
         answer = self._about(worker, "block", timeout_s, samples=samples, judged=judged)
+        self._made = NONE_NOW
         comparison = answer["comparison"]
         return answer["times_us"], _comparison(comparison) if comparison else None
 

@@ -37,6 +37,17 @@ class _Errors:
     worst_at: int
 
 
+@dataclass(frozen=True)
+class _Tally:
+    """What came of comparing two outputs with the truth."""
+
+    misplaced: int
+    """Elements that are NaN or infinite on one side only."""
+    first_misplaced: int
+    kernel: _Errors
+    eager: _Errors
+
+
 _EQUAL = Comparison(None, "", 0.0, 0.0)
 
 
@@ -128,48 +139,66 @@ def _compare_exact(place: str, output: Tensor, eager: Tensor) -> Comparison:
 
 
 def _compare_float(place: str, output: Tensor, eager: Tensor, truth: Tensor) -> Comparison:
-    kernel64, eager64 = output.double().flatten(), eager.double().flatten()
-    truth64 = truth.flatten()
-    # Truth as the dtype holds it: a float16 result may overflow where float64 does not.
-    rounded = truth64.to(eager.dtype).double()
-    misplaced = ~(_same_class(kernel64, eager64) | _same_class(kernel64, rounded))
-    if misplaced.any():
-        first = int(misplaced.nonzero()[0])
+    found = _tally(*(x.reshape(-1) for x in (output, eager, truth)))
+    if found.misplaced:
+        at = found.first_misplaced
         return Comparison(
             Status.WRONG_VALUES,
-            f"{int(misplaced.sum()):,} of {misplaced.numel():,} elements of {place} are NaN or "
-            f"infinite on one side only; first at {_index(first, eager)}: "
-            f"kernel {kernel64[first].item():.6g}, eager {eager64[first].item():.6g}",
+            f"{found.misplaced:,} of {output.numel():,} elements of {place} are NaN or "
+            f"infinite on one side only; first at {_index(at, eager)}: "
+            f"kernel {_element(output, at):.6g}, eager {_element(eager, at):.6g}",
         )
-    finite = kernel64.isfinite() & eager64.isfinite() & truth64.isfinite()
-    kernel_errors = _errors(kernel64, truth64, finite)
-    eager_errors = _errors(eager64, truth64, finite)
     # Two norms, each with a budget of its own.
     for name, error, budget, eager_error in (
         (
             "relative Frobenius error",
-            kernel_errors.frobenius,
-            frobenius_budget(eager_errors.frobenius, eager.dtype),
-            eager_errors.frobenius,
+            found.kernel.frobenius,
+            frobenius_budget(found.eager.frobenius, eager.dtype),
+            found.eager.frobenius,
         ),
         (
             "worst element's error relative to the largest",
-            kernel_errors.worst,
-            worst_budget(eager_errors.worst, eager.dtype),
-            eager_errors.worst,
+            found.kernel.worst,
+            worst_budget(found.eager.worst, eager.dtype),
+            found.eager.worst,
         ),
     ):
         if not error <= budget:
-            at = kernel_errors.worst_at
+            at = found.kernel.worst_at
             return Comparison(
                 Status.WRONG_VALUES,
                 f"{name} of {place} is {error:.3g}, budget {budget:.3g} (eager {eager_error:.3g}); "
-                f"worst at {_index(at, eager)}: kernel {kernel64[at].item():.9g}, "
-                f"truth {truth64[at].item():.9g}",
-                kernel_errors.frobenius,
-                eager_errors.frobenius,
+                f"worst at {_index(at, eager)}: kernel {_element(output, at):.9g}, "
+                f"truth {_element(truth, at):.9g}",
+                found.kernel.frobenius,
+                found.eager.frobenius,
             )
-    return Comparison(None, "", kernel_errors.frobenius, eager_errors.frobenius)
+    return Comparison(None, "", found.kernel.frobenius, found.eager.frobenius)
+
+
+def _tally(output: Tensor, eager: Tensor, truth: Tensor) -> _Tally:
+    """Compare flat tensors of one length piece by piece, in float64.
+
+    A piece is as many elements as caches hold on a CPU, and as keep a GPU busy.
+    """
+    piece = 1 << (23 if output.is_cuda else 20)
+    misplaced, first = 0, 0
+    kernel, own, size = _Sum(), _Sum(), _Sum()
+    for start in range(0, output.numel(), piece):
+        part = slice(start, start + piece)
+        k, e, t = output[part].double(), eager[part].double(), truth[part]
+        finite = k.isfinite() & e.isfinite() & t.isfinite()
+        if not finite.all():
+            # Truth as the dtype holds it: a float16 result may overflow where float64 does not.
+            rounded = t.to(eager.dtype).double()
+            wrong = ~(_same_class(k, e) | _same_class(k, rounded))
+            if wrong.any():
+                first = first if misplaced else start + int(wrong.nonzero()[0])
+                misplaced += int(wrong.sum())
+            k, e, t = (torch.where(finite, x, 0.0) for x in (k, e, t))
+        for total, values in ((kernel, k - t), (own, e - t), (size, t)):
+            total.add(values, start)
+    return _Tally(misplaced, first, kernel.relative_to(size), own.relative_to(size))
 
 
 def _same_class(a: Tensor, b: Tensor) -> Tensor:
@@ -177,14 +206,26 @@ def _same_class(a: Tensor, b: Tensor) -> Tensor:
     return (a.isfinite() & b.isfinite()) | (a.isnan() & b.isnan()) | (a == b)
 
 
-def _errors(values: Tensor, truth: Tensor, where: Tensor) -> _Errors:
-    error = torch.where(where, (values - truth).abs(), 0.0)
-    size = torch.where(where, truth.abs(), 0.0)
-    return _Errors(
-        _ratio(error.norm().item(), size.norm().item()),
-        _ratio(error.max().item(), size.max().item()),
-        int(error.argmax()),
-    )
+@dataclass
+class _Sum:
+    """Norms of a tensor that is seen piece by piece."""
+
+    squares: float = 0.0
+    most: float = 0.0
+    most_at: int = 0
+
+    def add(self, values: Tensor, start: int) -> None:
+        sizes = values.abs()
+        most, at = sizes.max(0)
+        squares, largest = torch.stack([sizes.dot(sizes), most]).tolist()
+        self.squares += squares
+        if largest > self.most:
+            self.most, self.most_at = largest, start + int(at)
+
+    def relative_to(self, size: _Sum) -> _Errors:
+        return _Errors(
+            _ratio(self.squares**0.5, size.squares**0.5), _ratio(self.most, size.most), self.most_at
+        )
 
 
 def _ratio(error: float, size: float) -> float:
@@ -192,6 +233,10 @@ def _ratio(error: float, size: float) -> float:
     if size > 0:
         return error / size
     return 0.0 if error == 0 else float("inf")
+
+
+def _element(tensor: Tensor, flat: int) -> float:
+    return float(tensor.reshape(-1)[flat])
 
 
 def _index(flat: int, like: Tensor) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 from collections import namedtuple
@@ -344,3 +345,13 @@ def test_a_tree_as_deep_as_any_that_is_sent_is_built() -> None:
     for _ in range(99):
         value = [value]
     assert built(flatten(value, lambda x: None), []) == value
+
+
+def test_nothing_is_kept_alive_until_garbage_is_collected() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        lay_out([torch.zeros(3), (torch.zeros(3),)])
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
