@@ -25,7 +25,7 @@ from harness.exchange.judge_end import Answer, JudgeEnd, WorkerFailed, WorkerGon
 from harness.exchange.values import ALIGNMENT, NotPlain, flatten, lay_out
 from harness.exchange.worker_end import LOOK_BACK
 from harness.records import Comparison, Status
-from harness.serve import Handler, failure, note
+from harness.serve import Handler, RequestFailed, failure, note
 from harness.verdict.compare import compare
 from harness.verdict.inputs import copied
 from harness.verdict.oracle import Oracle, Trial
@@ -52,6 +52,10 @@ def _of_a_worker(work: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
             return {"worker": "late"}
         except WorkerGone:
             return {"worker": "gone"}
+        except RequestFailed:
+            raise
+        except Exception as error:  # the judge's own, such as a want of memory
+            raise failure(error, Status.UNGRADABLE) from error
 
     return told
 
@@ -212,7 +216,7 @@ class Judge:
         """
         self._trial = None  # it is over; `make` makes it again
         count = _UNTIMED + samples
-        chosen = set(self._secret.sample(range(count), min(self._share, count)) if judged else ())
+        chosen = set(self._secret.sample(range(count), min(self._share, count)))
         kept, times_us = [], []
         with self._clocking():
             for at in range(count):
@@ -220,7 +224,7 @@ class Judge:
                     name, patience_s, unhurried=at < _UNTIMED, looked_at=at in chosen
                 )
                 times_us.append(answer.time_us)
-                if at in chosen:
+                if judged and at in chosen:
                     kept.append((copied(fresh.inputs), fresh.seed, answer))
         return {"times_us": times_us[_UNTIMED:], "comparison": self._share_judged(kept)}
 
@@ -301,17 +305,28 @@ def _bytes_of(value: Any) -> int:
 
 
 def _sum(value: Any) -> int:
-    """Of the bits of its tensors: a number that is another if any of them is changed, but for a
-    chance that nobody has."""
+    """Of the bits of its tensors, each by a weight of its place's: another number if any of them
+    is changed or moved, but for a chance of one in 2^64."""
     whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
     total = 0
     for x in _leaves(value):
         flat = torch.view_as_real(x) if x.is_complex() else x
         if flat.numel() and flat.device.type != "meta":
             bits = flat.contiguous().view(-1).view(whole[flat.itemsize])
-            for piece in torch.split(bits, 1 << 24):  # each of which becomes 64 bits wide
-                total = total * 31 + int(piece.sum(dtype=torch.int64))
+            for piece in torch.split(bits, _WEIGHTS):
+                weighted = piece * _weights(flat.device)[: len(piece)]
+                total = total * 31 + int(weighted.sum())
     return total
+
+
+_WEIGHTS = 1 << 20
+
+
+@functools.cache
+def _weights(device: torch.device) -> Tensor:
+    generator = torch.Generator(device).manual_seed(1)
+    lowest, highest = -(2**62), 2**62
+    return torch.randint(lowest, highest, (_WEIGHTS,), generator=generator, device=device)
 
 
 def make_handlers(device: str) -> Mapping[str, Handler]:

@@ -7,8 +7,9 @@ believed where the judge has a better one, and it is killed when a deadline pass
 from __future__ import annotations
 
 import copy
+import ctypes
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from harness.records import BASELINES, Status
 from harness.serve import Handler, RequestFailed, failure
 from harness.timing import stopwatch
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Of malloc.h."""
+
 
 class Worker:
     """A worker's requests. The runner has it load a file and listen; the judge does the rest."""
@@ -40,11 +44,14 @@ class Worker:
             _, others = devices.cores()  # the judge is the clock, and needs one to itself
             torch.set_num_threads(devices.kernel_threads())
             os.sched_setaffinity(0, others)
+            # Memory of outputs is kept for the next: else every few calls pay for its pages anew.
+            libc = ctypes.CDLL(None)
+            libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+            libc.mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the most there is
         self._mode: str | None = None
         self._model: nn.Module | None = None
         self._call: Callable[..., object] | None = None
-        self._kept: list[tuple[Tensor, Tensor]] = []
-        """What a call changes of the model's state, and how it was."""
+        self._state: _State | None = None
         self._uses: list[Use] = []
         self._end: WorkerEnd | None = None
         self._timer: Any = None
@@ -123,7 +130,7 @@ class Worker:
             missing = isinstance(error, NotBuilt | BuildFailed)
             status = Status.BUILD_FAILED if missing else Status.LOAD_FAILED
             raise failure(error, status, self._path) from error
-        self._kept = [(own[name], own[name].clone()) for name in changing if name in own]
+        self._state = _State(model, changing) if changing else None
         self._model = self._call = model
         if self._mode is not None:
             # Afresh for every case: a specialised graph is the baseline's best chance.
@@ -142,7 +149,7 @@ class Worker:
     def release(self) -> None:
         """Forget the case and give its memory back."""
         self._model = self._call = None
-        self._kept = []
+        self._state = None
         if self._end is not None:
             self._end.forget()
         devices.release(self._device)
@@ -150,8 +157,8 @@ class Worker:
     def _ready(self, seed: int) -> Callable[..., object]:
         """Before each call alike: the state as it was at first, and a random state of its own."""
         assert self._call is not None
-        for live, kept in self._kept:
-            live.copy_(kept)
+        if self._state is not None:
+            self._state.restore()
         devices.reseed(seed)
         return self._call
 
@@ -159,6 +166,30 @@ class Worker:
         if not isinstance(error, RequestFailed):
             error = failure(error, Status.RUNTIME_ERROR, self._path)
         return {"status": error.status, "reason": error.reason, "poisoned": error.poisoned}
+
+
+class _State:
+    """What a model is before its first call, where the reference's calls change its own."""
+
+    def __init__(self, model: nn.Module, changing: Sequence[str]) -> None:
+        """changing: the names of the tensors that a call changes."""
+        self._places: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._tensors: list[tuple[Tensor, Tensor]] = []
+        for prefix, module in model.named_modules():
+            for place in (module._parameters, module._buffers, vars(module)):
+                self._places.append((place, dict(place)))
+                for name, value in place.items():
+                    if isinstance(value, Tensor) and f"{prefix}.{name}".lstrip(".") in changing:
+                        self._tensors.append((value, value.detach().clone()))
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        for place, first in self._places:
+            if place.keys() != first.keys() or any(place[k] is not v for k, v in first.items()):
+                place.clear()
+                place.update(first)
+        for tensor, kept in self._tensors:
+            tensor.copy_(kept)
 
 
 def make_handlers(path: str, device: str, arch: str | None) -> Mapping[str, Handler]:

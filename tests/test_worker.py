@@ -168,11 +168,24 @@ def test_what_forward_changes_of_its_state_is_restored_before_every_call(court: 
 
 
 def test_what_a_kernel_changes_that_the_reference_does_not_is_its_own(court: Court) -> None:
-    court.prepare(counting(TINY.read_text()), families=["own", "normal"])
-    hidden = counting(EXACT).replace("self.register_buffer('n', torch.zeros(()))", "self.n = 0")
-    court.constructed(hidden)
+    court.prepare(TINY.read_text(), families=["own", "normal"])
+    counter = EXACT.replace(BUILT, f"{BUILT}\n        self.n = 0")
+    once = f"self.n += 1\n        return {RIGHT} * self.n"
+    court.constructed(counter.replace(f"return {RIGHT}", once))
     assert court.answer("own")["status"] is None
     assert court.answer("normal")["status"] is Status.WRONG_VALUES
+
+
+def test_plain_attributes_and_what_takes_anothers_place_are_restored_too(court: Court) -> None:
+    def recurrent(text: str) -> str:
+        made = f"{BUILT}\n        self.hidden = torch.zeros(())"
+        step = f"self.hidden = torch.tanh(self.hidden + 1)\n        return {RIGHT} * self.hidden"
+        return text.replace(BUILT, made).replace(f"return {RIGHT}", step)
+
+    court.prepare(recurrent(TINY.read_text()), families=["own", "normal"])
+    court.constructed(recurrent(EXACT))
+    for trial in ("own", "own again", "normal"):
+        assert court.answer(trial)["status"] is None
 
 
 # baselines

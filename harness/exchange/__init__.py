@@ -12,6 +12,6 @@ are laid out. A call, whatever it is for:
     stops the worker, copies the output       (on a GPU: before DONE, has the output copied into
     into memory of its own, lets it go on      the arena, on the timed stream)
 
-Nothing in a worker can tell what a call is for, and the next contents are never there before the
-last call is answered.
+A kernel cannot tell what a call is for (the page says only whether it is one of the first, which
+are not timed), and the next contents are never there before the last call is answered.
 """

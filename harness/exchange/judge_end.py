@@ -340,6 +340,8 @@ class JudgeEnd:
         try:
             return built(tree, take(found) if copied else [_absent(x) for x in found])
         except (ValueError, RuntimeError) as error:
+            if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+                raise  # it is the judge that lacks room
             raise NotPlain(f"the output cannot be read: {str(error).splitlines()[0]}") from None
 
     def _copied(self, found: Sequence[Found]) -> list[Tensor]:

@@ -95,7 +95,7 @@ class WorkerEnd:
                 lambda: slots[pages.ASKED] != asked or slots[pages.MESSAGE] != heard,  # noqa: B023
                 spin_s=0.002,
                 nap_share=0.05,
-                alive=self._alone,
+                alive=self._judge_is_there,
                 nap=self._conn.poll,  # the judge wakes whom it has not asked for long
                 longest_nap_s=0.25,
             )
@@ -164,11 +164,15 @@ class WorkerEnd:
         try:
             forward = ready(slots[pages.SEED])
             timer.unhurried = bool(slots[pages.UNHURRIED])
-            del self._outputs[: len(self._outputs) - LOOK_BACK]
+            del self._outputs[: max(0, len(self._outputs) - LOOK_BACK)]
+            gc.collect(1)  # what the last call left in a circle
             with torch.no_grad():
                 slots[pages.READY] = number
                 if not self._page.wait(
-                    lambda: slots[pages.GO] == number, spin_s=1.0, nap_share=0.05, alive=self._alone
+                    lambda: slots[pages.GO] == number,
+                    spin_s=1.0,
+                    nap_share=0.05,
+                    alive=self._judge_is_there,
                 ):
                     raise EOFError
                 value = timer.take(lambda: forward(*inputs))
@@ -184,7 +188,7 @@ class WorkerEnd:
         self._outputs.append(leaves)
         slots[pages.DONE] = number
 
-    def _alone(self) -> bool:
+    def _judge_is_there(self) -> bool:
         """Is the judge there? It says nothing of itself, so what comes otherwise is the end."""
         return not self._conn.poll(0)
 

@@ -26,6 +26,9 @@ elements, random places of random changes do not coincide."""
 SLIGHT = 0.3
 """The part of calls whose inputs are those of the call before but for a small change."""
 
+KEPT = 16
+"""For so many calls a draw is kept that has integers or the like, which cannot be varied."""
+
 TRIES = 32
 """Changes made to contents that were there before. A tensor of one element in 16 bits runs out."""
 
@@ -42,8 +45,13 @@ class Fresh:
 class Stream:
     """The inputs of timed calls, one after another."""
 
-    def __init__(self, make: Callable[[int], list[Any]], secret: str) -> None:
-        """make: inputs on the case's device by the seed of their draw, in memory of their own."""
+    def __init__(
+        self, make: Callable[[int], list[Any]], secret: str, may_vary: bool = True
+    ) -> None:
+        """make: inputs on the case's device by the seed of their draw, in memory of their own.
+        may_vary: are other values than a draw's legal? If not, each call has a draw, at its cost.
+        """
+        self._may_vary = may_vary
         self._make = make
         self._secret = secret
         self._count = 0
@@ -56,6 +64,9 @@ class Stream:
         seed = secret_seed(self._secret, "fresh", self._count, number)
         self._count += 1
         choose = random.Random(seed)
+        if not self._may_vary:
+            self._live = self._make(choose.getrandbits(63))
+            return Fresh(self._live, secret_seed(self._secret, "forward", "fresh", seed))
         if self._live is None or not floating(self._live) or choose.random() >= SLIGHT:
             self._live = self._anew(choose)
         else:
@@ -68,8 +79,11 @@ class Stream:
         self._base = self._live = None
 
     def _anew(self, choose: random.Random) -> list[Any]:
-        if self._base is None:
-            self._base = self._make(secret_seed(self._secret, "fresh", "base"))
+        if self._base is None or (self._count % KEPT == 0 and _has_data(self._base)):
+            self._base, self._live = (
+                self._make(secret_seed(self._secret, "base", self._count)),
+                None,
+            )
         if _bytes(tensors(self._base)) <= SMALL_BYTES or not floating(self._base):
             return self._make(choose.getrandbits(63))
         live: list[Any] = copied(self._base) if self._live is None else self._live
@@ -150,6 +164,10 @@ def _core(tensor: Tensor) -> Tensor:
         if step == 0:
             tensor = tensor.narrow(axis, 0, 1)
     return tensor
+
+
+def _has_data(inputs: list[Any]) -> bool:
+    return any(not (t.is_floating_point() or t.is_complex()) for t in tensors(inputs))
 
 
 def _bytes(values: list[Tensor]) -> int:

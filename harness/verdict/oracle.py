@@ -74,6 +74,9 @@ class Oracle:
         model = self._module.Model(*self.init_inputs)
         self._reference = Reference(devices.in_dtype(model.to(device), dtype), dtype)
         self._legal = [name for name in FAMILIES if not families or name in families]
+        # Where the file allows for no other values than its own, these may have a structure, as
+        # a triangular matrix has.
+        self._may_vary = any(FAMILIES[name].scale is not None for name in self._legal)
         self._sources = [
             (family, name) for family in self._legal for name in FAMILIES[family].draws
         ]
@@ -90,12 +93,12 @@ class Oracle:
 
     @property
     def changing(self) -> tuple[str, ...]:
-        """Names in model.state_dict() that forward changes; empty before the first forward."""
+        """Names of Model's tensors that forward changes; empty before the first forward."""
         return self._reference.changing
 
     @property
     def shares(self) -> bool:
-        """Has an output of eager's lain in the memory of its inputs?"""
+        """Has an output of eager's lain in the memory of its inputs or of the model's state?"""
         return self._reference.shares
 
     def trial(self, index: int) -> Trial:
@@ -119,7 +122,7 @@ class Oracle:
         if self._stream is None:
             family = next((f for f in self._legal if FAMILIES[f].finite), self._legal[0])
             self._stream = Stream(
-                lambda seed: self._inputs(FAMILIES[family], (), seed), self._secret
+                lambda seed: self._inputs(FAMILIES[family], (), seed), self._secret, self._may_vary
             )
         return self._stream.next(number)
 
@@ -145,7 +148,7 @@ class Oracle:
     def _trial_inputs(self, index: int) -> list[Any]:
         family, name = self._sources[index]
         seed = secret_seed(self._secret, "inputs", index)
-        if name in AS_BEFORE:
+        if name in AS_BEFORE and self._may_vary:
             before = self._sources.index((family, AS_BEFORE[name]))
             inputs = self._trial_inputs(before)
             if floating(inputs):

@@ -29,16 +29,16 @@ class Reference:
         truth = _in_float64(model)
         self._eager, self._truth = _Slots(model), _Slots(truth)
         self._truth_model = truth
-        self._names = tuple(model.state_dict())
         self._changing: set[str] = set()
         self._settled = False
         self.shares = False
-        """Has an output of eager's lain in the memory of its inputs?"""
+        """Has an output of eager's lain in the memory of its inputs or of the model's state?"""
 
     @property
     def changing(self) -> tuple[str, ...]:
-        """Names in model.state_dict() that forward changes, as eager's calls so far show it."""
-        return tuple(name for name in self._names if name in self._changing)
+        """Names of tensors, plain attributes among them, that forward changes or puts others in the
+        place of, as eager's calls so far show it."""
+        return tuple(name for name in self._eager.tensors if name in self._changing)
 
     def eager(self, inputs: list[Any], seed: int) -> Any:
         """Model's own answer. The inputs stay as they are, and so does the model's state.
@@ -48,7 +48,8 @@ class Reference:
         with self._restored(self._eager, self._truth):
             own = copied(inputs)
             output = devices.forward(self.model, own, seed)
-            self.shares |= bool(_storages(own) & _storages(output))
+            kept = list(self._eager.tensors.values())
+            self.shares |= bool(_storages([own, kept]) & _storages(output))
             self._changing |= self._changed(self._eager, self._truth)
             self._settled = True
             return _own(output, self._eager)
@@ -80,24 +81,24 @@ class _Slots:
 
     def __init__(self, model: nn.Module) -> None:
         self._places: list[tuple[dict[str, Any], dict[str, Any]]] = []
-        self._tensors: dict[str, Tensor] = {}
+        self.tensors: dict[str, Tensor] = {}
         for prefix, module in model.named_modules():
             for place in (module._parameters, module._buffers, vars(module)):
                 self._places.append((place, dict(place)))
                 for name, value in place.items():
                     if isinstance(value, Tensor):
-                        self._tensors[f"{prefix}.{name}" if prefix else name] = value
+                        self.tensors[f"{prefix}.{name}" if prefix else name] = value
         self._note_versions()
 
     def _note_versions(self) -> None:
-        self._versions = {name: tensor._version for name, tensor in self._tensors.items()}
+        self._versions = {name: tensor._version for name, tensor in self.tensors.items()}
 
     def changed(self) -> set[str]:
         """Names of tensors that were written to, or are not where they were."""
         now = {id(value) for place, _ in self._places for value in place.values()}
         return {
             name
-            for name, tensor in self._tensors.items()
+            for name, tensor in self.tensors.items()
             if id(tensor) not in now or tensor._version != self._versions[name]
         }
 
@@ -105,8 +106,8 @@ class _Slots:
         """Names of tensors whose contents are not those of `backup`."""
         return {
             name
-            for name, tensor in self._tensors.items()
-            if not _equal(tensor, backup._tensors[name])
+            for name, tensor in self.tensors.items()
+            if not _equal(tensor, backup.tensors[name])
         }
 
     @torch.no_grad()
@@ -116,13 +117,13 @@ class _Slots:
             if place.keys() != first.keys() or any(place[k] is not v for k, v in first.items()):
                 place.clear()
                 place.update(first)
-        for name in changed & self._tensors.keys():
-            self._tensors[name].copy_(backup._tensors[name])
+        for name in changed & self.tensors.keys():
+            self.tensors[name].copy_(backup.tensors[name])
         self._note_versions()
 
     def hold(self, tensor: Tensor) -> bool:
         """Is it, or is it a view of, one of these?"""
-        return bool(_storages(tensor) & _storages(list(self._tensors.values())))
+        return bool(_storages(tensor) & _storages(list(self.tensors.values())))
 
 
 def _storages(value: Any) -> set[int]:

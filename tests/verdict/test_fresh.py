@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.verdict.fresh import SLIGHT, SMALL_BYTES, Fresh, Stream
+from harness.verdict.fresh import KEPT, SLIGHT, SMALL_BYTES, Fresh, Stream
 from harness.verdict.inputs import copied, floating, tensors
 
 LARGE = SMALL_BYTES // 4 + 64  # elements of float32
@@ -162,7 +162,22 @@ def test_a_forgotten_draw_is_made_again_and_contents_never_repeat() -> None:
     for number in range(4):
         seen.add(contents(forgetful.next(number).inputs))
         forgetful.forget()
-    assert len(seen) == 4 and len(set(drawing.seeds)) == 1
+    assert len(seen) == 4
+
+
+def test_integers_are_drawn_now_and_then() -> None:
+    made = calls(lambda: [torch.rand(LARGE), torch.randint(1000, (50,))], 2 * KEPT)
+    assert len({contents(call.inputs[1:]) for call in made}) == 3
+
+
+def test_where_a_draw_may_not_be_varied_each_call_has_one() -> None:
+    fresh = Stream(Drawing(lambda: [torch.rand(300, 300).triu()]), "s", may_vary=False)
+    seen = set()
+    for number in range(8):
+        (x,) = fresh.next(number).inputs
+        assert torch.equal(x, x.triu())
+        seen.add(contents([x]))
+    assert len(seen) == 8
 
 
 def test_large_contents_are_those_of_the_draw() -> None:
