@@ -22,12 +22,12 @@ from multiprocessing.reduction import send_handle
 from pathlib import Path
 from typing import Any
 
-from harness import scratch
+from harness import orphans, scratch
 from harness.records import HarnessError, Status
 from harness.serve import serve
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["harness.preload"])
+_context.set_forkserver_preload(["harness.foster", "harness.preload"])
 _PACKAGES = Path(__file__).resolve().parent.parent
 _starting = threading.Lock()
 _MAY_SAY = frozenset(
@@ -170,16 +170,17 @@ class Child:
         self._conn.close()
 
     def kill(self, patience_s: float = 0.0) -> None:
-        """End the child and everything it started, at the latest after `patience_s` seconds.
+        """End the child and everything it started, at the latest after `patience_s` seconds,
+        whatever that did to be no part of it.
 
         Any thread may, even while another asks.
         """
         with self._ending:  # neither an exit code nor a pipe can be had by two threads at once
             self._process.join(patience_s)
             self._process.kill()
-            if self._process.pid is not None:
-                _kill_session(self._process.pid)
             self._process.join()
+            with _starting:  # nor is one that is being forked known to be ours
+                orphans.kill_left(self.pid, self._server, _living)
             self._conn.close()
 
     def _died(self, request: str) -> ChildFailed:
@@ -269,6 +270,14 @@ def _start_server() -> int:
     return pid
 
 
+def _living() -> set[int]:
+    """Ids of the processes that were forked from the server, ours and whoever else's, and that
+    nobody has waited for yet.
+    """
+    started = multiprocessing.process._children  # type: ignore[attr-defined]
+    return {process.pid for process in started.copy()}
+
+
 @contextlib.contextmanager
 def _environment(**variables: str) -> Iterator[None]:
     """With these variables, for a process that is started meanwhile."""
@@ -339,14 +348,6 @@ def uninterrupted(discard: bool = False) -> Iterator[None]:
             signal.signal(number, handler)
         if pressed and not discard:
             signal.raise_signal(pressed[0])
-
-
-def _kill_session(leader: int) -> None:
-    """Kill what is left of a session. Not a process group: ninja gives each compiler its own."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it ended meanwhile
-            if os.getsid(int(process.name)) == leader:
-                os.kill(int(process.name), signal.SIGKILL)
 
 
 def _last_line(log: Path) -> str:

@@ -70,7 +70,8 @@ class Environment:
     argv: tuple[str, ...]
     """Without where results went: a place on one machine, and no matter here."""
     seed: int | None = None
-    """Of the run's inputs. None until the end: until then, no kernel is to know it."""
+    """Of the run's inputs. None until the run is over or was killed: until then, no kernel is to
+    know it."""
 
     def as_json(self) -> dict[str, Any]:
         """As environment.json has it: what the machine is stands among the rest."""

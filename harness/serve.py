@@ -18,6 +18,7 @@ from multiprocessing.reduction import recv_handle
 from pathlib import Path
 from typing import Any
 
+from harness import orphans
 from harness.records import Status
 
 Handler = Callable[..., Any]
@@ -101,6 +102,7 @@ def serve(conn: Connection, log: Path, module: str, args: tuple[Any, ...]) -> No
         libc.prctl(1, signal.SIGKILL)
         libc.prctl(15, f"bench-{module.rpartition('.')[2]}".encode())
         Path("/proc/self/oom_score_adj").write_text("1000")
+    orphans.adopt()  # what is detached from this child is still known as its own
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _print_to(log)
     handlers: Mapping[str, Handler] = importlib.import_module(module).make_handlers(*args)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from harness import PROGRAM, environment, machine, results
+from harness import PROGRAM, environment, machine, results, seed_keeper
 from harness.build import toolchain
 from harness.catalog import facts, find, sweep
 from harness.catalog.find import ROOT
@@ -100,7 +100,8 @@ def carry_out(plan: Plan, out: Path) -> int:
     folder = results.create_folder(out, plan.problem.name, plan.machine.kind)
     progress = Progress(console, plan.kernels, plan.cases)
     try:
-        _measure(plan, folder, progress)
+        with seed_keeper.kept(plan.seed, folder):
+            _measure(plan, folder, progress)
         print_summary(console, progress.rows, folder)
         if not plan.judge_only:
             _draw(folder)
@@ -132,7 +133,8 @@ def _measure(plan: Plan, folder: Path, progress: Progress) -> None:
             print_summary(console, progress.rows, folder)
         raise
     finally:
-        # Not before the end: until then, no kernel is to know what its inputs will be.
+        # Not before the end: until then, no kernel is to know what its inputs will be. If this
+        # process is killed before, the seed's keeper does it.
         with contextlib.suppress(HarnessError):  # whatever ended the run says more
             results.write_environment(folder, replace(record, seed=plan.seed).as_json())
 

@@ -4,7 +4,8 @@
 
 So many `kill -9` over each of parent, judge, worker, builder and fork server, and so many Ctrl-C,
 every second one pressed twice. After each: is every row there that was said to be, does a kernel
-other than the one whose process was killed have all its rows, does any process live on; and, once
+other than the one whose process was killed have all its rows, is the seed of a run whose parent
+was killed there, does any process live on; and, once
 the next run has started, is there anything left in shared memory, in the temporary folder or in
 the store's place for builds? Prints a table; exit code 0 if nothing was lost or left.
 """
@@ -137,7 +138,10 @@ def disturb(place: Place, what: str, delay_s: float, do: Callable[[int], bool]) 
     if not hit:
         trial.faults.append(OVER)
         return trial
-    check_rows(trial, output, set(place.out.glob("*/")) - earlier)
+    folders = set(place.out.glob("*/")) - earlier
+    check_rows(trial, output, folders)
+    if what == "parent" and not wait_until(lambda: all(map(has_seed, folders))):
+        trial.faults.append("environment.json has no seed")
     if not wait_until(lambda: not processes_with(MARK, str(place.root))):
         trial.faults.append(f"processes live on: {processes_with(MARK, str(place.root))}")
     with place.start(NEXT) as after:
@@ -145,6 +149,10 @@ def disturb(place: Place, what: str, delay_s: float, do: Callable[[int], bool]) 
     if left := sorted(place.left()):
         trial.faults.append(f"left: {', '.join(left[:4])}")
     return trial
+
+
+def has_seed(folder: Path) -> bool:
+    return results.read_environment(folder).get("seed") is not None
 
 
 def check_rows(trial: Trial, output: str, folders: set[Path]) -> None:

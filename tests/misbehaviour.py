@@ -35,6 +35,33 @@ def _spawn(mark: str, new_group: bool) -> int:
     ).pid
 
 
+def _detach(mark: str, how: str) -> int:
+    """Start a process that is no part of this one's session; return its id."""
+    idle = f"import os, time\n{_QUIT_FIRST_THREAD if how == 'threads' else ''}\ntime.sleep(600)"
+    if how == "again":  # a process that goes on in one of its own, over and over
+        idle = "import os, time\nwhile True:\n    if os.fork(): os._exit(0)\n    os.setsid()"
+    start = [sys.executable, "-c", idle]
+    environment = os.environ | {"KERNEL_BENCH_TEST": mark}
+    if how in ("session", "threads", "again"):
+        return subprocess.Popen(start, env=environment, start_new_session=True).pid
+    reading, writing = os.pipe()
+    if (between := os.fork()) == 0:
+        os.setsid()
+        daemon = subprocess.Popen(start, env=environment)
+        os.write(writing, str(daemon.pid).encode())
+        os._exit(0)
+    pid = int(os.read(reading, 20))
+    os.waitpid(between, 0)
+    return pid
+
+
+_QUIT_FIRST_THREAD = """
+import ctypes, threading
+threading.Thread(target=time.sleep, args=(600,)).start()
+ctypes.PyDLL(None).pthread_exit(None)
+"""
+
+
 def _hang(ignoring: list[int]) -> None:
     for number in ignoring:
         signal.signal(number, signal.SIG_IGN)
@@ -71,6 +98,7 @@ def make_handlers(*args: Any) -> Mapping[str, Callable[..., Any]]:
         "print": lambda text: print(text),
         "server": os.getppid,
         "spawn": _spawn,
+        "detach": _detach,
         "hang": _hang,
         "bug": lambda: 1 / 0,
         "unanswerable": lambda: object(),

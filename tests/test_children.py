@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -239,6 +240,79 @@ def test_a_child_that_died_by_itself_leaves_nothing_either(child: Child, tmp_pat
     assert wait_until(lambda: not alive(pid))
 
 
+DETACHED = ["session", "double fork", "threads", "again"]
+
+
+@pytest.fixture
+def none_left(tmp_path: Path) -> Iterator[Callable[[], bool]]:
+    """Are all gone that were started with this test's mark?"""
+    yield lambda: not processes_with("KERNEL_BENCH_TEST", str(tmp_path))
+    for pid in processes_with("KERNEL_BENCH_TEST", str(tmp_path)):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", DETACHED)
+def test_what_a_child_detached_ends_with_it(
+    how: str, child: Child, tmp_path: Path, none_left: Callable[[], bool]
+) -> None:
+    child.ask("detach", mark=str(tmp_path), how=how)
+    assert wait_until(lambda: not none_left())
+    child.kill()
+    assert none_left()
+
+
+@pytest.mark.parametrize("how", DETACHED)
+def test_what_was_detached_ends_with_a_child_that_was_killed(
+    how: str, child: Child, tmp_path: Path, none_left: Callable[[], bool]
+) -> None:
+    child.ask("detach", mark=str(tmp_path), how=how)
+    assert wait_until(lambda: not none_left())
+    ask_in_vain(child, "signal", number=signal.SIGKILL)
+    assert none_left()
+
+
+def test_a_childs_end_is_no_other_ones(
+    child: Child, tmp_path: Path, none_left: Callable[[], bool]
+) -> None:
+    """Neither another child's, nor what that one detached, nor what the user's program started."""
+    idle = [sys.executable, "-c", "import time; time.sleep(600)"]
+    ours = subprocess.Popen(idle, start_new_session=True)
+    shell = subprocess.run(
+        ["sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    bystanders = [ours.pid, int(shell.stdout)]
+    other = Child("misbehaviour", log=tmp_path / "other", timeout_s=PATIENCE_S)
+    theirs = multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(600,))
+    try:
+        theirs.start()
+        bystanders += [
+            *(other.ask("detach", mark=str(tmp_path), how=how) for how in DETACHED[:2]),
+            *(other.pid, theirs.pid or 0),
+        ]
+        child.kill()
+        assert [alive(pid) for pid in bystanders] == [True] * 6
+    finally:
+        other.kill()
+        theirs.kill()
+        theirs.join()
+        for pid in bystanders[:2]:
+            os.kill(pid, signal.SIGKILL)
+        ours.wait()
+    assert none_left()
+
+
+def test_a_child_that_dies_leaves_no_warning_of_what_it_detached(
+    child: Child, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    child.ask("detach", mark=str(tmp_path), how="double fork")
+    child.kill()
+    assert Child("misbehaviour", log=tmp_path / "next", timeout_s=PATIENCE_S).ask("echo", value=1)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_child_ends_by_itself_when_the_parent_hangs_up(child: Child) -> None:
     pid = child.ask("pid", PATIENCE_S)
     child.hang_up()
@@ -255,6 +329,8 @@ def test_a_child_outlives_no_killed_parent(tmp_path: Path) -> None:
         "from harness.children import Child; from pathlib import Path\n"
         "if __name__ == '__main__':\n"
         "    child = Child('misbehaviour', log=Path('log'), timeout_s=60)\n"
+        "    import os; mark = os.environ['KERNEL_BENCH_TEST']\n"
+        "    child.ask('detach', mark=mark, how='double fork')\n"
         "    print(child.ask('pid', 60), flush=True)\n"
         "    child.ask('hang', 600, ignoring=[])\n"
     )
