@@ -124,9 +124,10 @@ def _measure(plan: Plan, folder: Path, progress: Progress) -> None:
     what = f"[bold]{escape(plan.problem.name)}[/] on {escape(plan.machine.device_name)}: "
     what += f"{_count(plan.kernels, 'kernel')} × {_count(plan.cases, 'case')} →"
     say(console, what, folder)
+    handover_us = None
     try:
         with progress:
-            runner.run(plan, folder, writer, progress)
+            handover_us = runner.run(plan, folder, writer, progress)
     except KeyboardInterrupt:
         ignore_signals()
         if progress.rows:
@@ -136,7 +137,8 @@ def _measure(plan: Plan, folder: Path, progress: Progress) -> None:
         # Not before the end: until then, no kernel is to know what its inputs will be. If this
         # process is killed before, the seed's keeper does it.
         with contextlib.suppress(HarnessError):  # whatever ended the run says more
-            results.write_environment(folder, replace(record, seed=plan.seed).as_json())
+            record = replace(record, seed=plan.seed, handover_us=handover_us)
+            results.write_environment(folder, record.as_json())
 
 
 def _draw(folder: Path) -> None:
