@@ -80,10 +80,9 @@ def test_only_believed_outputs_have_a_time(together: Run) -> None:
 
 
 def test_who_deceives_gains_nothing(rows: pd.DataFrame) -> None:
-    # Times of one run on a busy machine: half is far below what any of them would gain.
-    times_us = rows["latency_us"]
+    # Eager took turns with each, so what else the machine does changes both; it does the same work.
     for kernel in GAIN_NOTHING:
-        assert times_us[kernel] > 0.5 * times_us["control_exact"], kernel
+        assert rows.loc[kernel, "speedup_vs_eager"] < 2.5, kernel
 
 
 def test_the_exit_code_is_1(together: Run) -> None:
