@@ -213,7 +213,10 @@ class Runner:
             if draw.stress:  # what the judge cannot tell of it is left out
                 return
             if failed.verdict.status is Status.UNGRADABLE:
-                raise
+                # What the reference itself cannot do, the others meet in their turn.
+                outcome.failed(failed.verdict)
+                self._crew.dismiss(kernel.name)
+                return
             comparison = Comparison(failed.verdict.status, failed.verdict.reason)
         outcome.tried.append((draw, comparison))
         if ruling.ends(draw, comparison) or not alive:

@@ -362,6 +362,15 @@ def test_what_others_held_is_given_back_and_the_kernel_tried_again(
     assert "judge construct a" in stage.asked[at:]  # and is as it was when its turn comes
 
 
+@pytest.mark.parametrize("status", [Status.UNGRADABLE, Status.OUT_OF_MEMORY])
+def test_what_the_judge_cannot_hand_to_one_kernel_is_no_one_elses_verdict(
+    status: Status, go: Go, stage: Stage
+) -> None:
+    stage.answers["judge answer b"] = [NO_ROOM, RIGHT]  # so that the first is constructed again
+    stage.answers["judge construct a"] = [None, fails(status)]
+    assert go(cases=PLAN.cases[:1]).statuses == [Status.UNGRADABLE, P]
+
+
 def test_the_reference_is_tried_again_in_the_memory_of_kernels(go: Go, stage: Stage) -> None:
     stage.answers["judge make"] = [None, fails(Status.OUT_OF_MEMORY), None]
     notes = go(cases=PLAN.cases[:1])
