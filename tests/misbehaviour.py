@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from harness import serve
 from harness.records import Status
 from harness.serve import RequestFailed, note
 
@@ -86,6 +87,15 @@ def _talk(connection: Connection) -> str:
                 return "talked"
 
 
+def _write(text: str, over_and_over: bool) -> None:
+    """Write to the parent what is no message, and then nothing any more."""
+    assert serve._parent is not None
+    while True:
+        os.write(serve._parent.fileno(), text.encode("latin-1"))
+        if not over_and_over:
+            signal.pause()
+
+
 def make_handlers(*args: Any) -> Mapping[str, Callable[..., Any]]:
     return {
         "args": lambda: list(args),
@@ -95,6 +105,7 @@ def make_handlers(*args: Any) -> Mapping[str, Callable[..., Any]]:
         "say": _say,
         "work": _work,
         "talk": _talk,
+        "write": _write,
         "print": lambda text: print(text),
         "server": os.getppid,
         "spawn": _spawn,

@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import send_handle
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from harness.channel import Channel
 from harness.exchange import page as pages
 from harness.exchange.arena import Arena
 from harness.exchange.hold import Gone, Held
@@ -42,6 +42,8 @@ _NONSENSE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, 
 _LATE_BYTES = 1024
 _LATE_PIECES = 2
 """Of each span, right before the call, on a GPU."""
+_MEETING_S = 1.0
+"""For what is sent first of all, and finds room at once."""
 _ASLEEP_S = 0.02
 """Whoever was not asked for so long may sleep, and is woken first."""
 _MOST_LATE = 16
@@ -99,18 +101,19 @@ class JudgeEnd:
     WorkerLate; after the last two it is of no more use."""
 
     def __init__(self, conn: Connection, device: torch.device, pid: int) -> None:
-        self._conn = conn
         self._device = device
         try:
             self._held = Held(pid)
         except ProcessLookupError:
             raise WorkerGone from None
+        self._channel = Channel(conn, self._held.descriptor)
         descriptor = pages.make()
         self._page = Page(descriptor)
+        deadline = time.monotonic() + _MEETING_S
         try:
-            conn.send_bytes(json.dumps({"judge": os.getpid()}).encode())
-            send_handle(conn, descriptor, pid)
-        except OSError:
+            self._channel.send(json.dumps({"judge": os.getpid()}).encode(), deadline)
+            self._channel.send_descriptor(descriptor, deadline)
+        except (OSError, EOFError):
             raise WorkerGone from None
         finally:
             os.close(descriptor)
@@ -127,26 +130,22 @@ class JudgeEnd:
 
     def request(self, name: str, timeout_s: float, **arguments: Any) -> Any:
         """Ask for something that is no call; the worker's answer."""
-        self._say(name, arguments)
-        return self._reply(time.monotonic() + timeout_s)
+        return self._asked(name, arguments, time.monotonic() + timeout_s)
 
-    def _say(self, name: str, arguments: dict[str, Any]) -> None:
+    def _asked(
+        self, name: str, arguments: dict[str, Any], deadline: float, descriptor: int | None = None
+    ) -> Any:
+        """The worker's answer to a request, and to a descriptor that goes with it."""
         self._page.slots[pages.MESSAGE] += 1  # first: what comes without it is the end
         try:
-            self._conn.send_bytes(json.dumps({"request": name, **arguments}).encode())
-        except OSError:
-            raise WorkerGone from None
-
-    def _reply(self, deadline: float) -> Any:
-        try:
-            while not self._conn.poll(0.05):
-                if time.monotonic() > deadline:
-                    raise WorkerLate
-                if not self._held.alive() and not self._conn.poll(0):
-                    raise WorkerGone
-            reply = json.loads(self._conn.recv_bytes())
+            self._channel.send(json.dumps({"request": name, **arguments}).encode(), deadline)
+            if descriptor is not None:
+                self._channel.send_descriptor(descriptor, deadline)
+            reply = json.loads(self._channel.receive(deadline))
             failed = _failed(reply["failed"]) if "failed" in reply else None
             answer = None if failed else reply["answer"]
+        except TimeoutError:
+            raise WorkerLate from None
         except (OSError, EOFError, *_NONSENSE):
             raise WorkerGone from None
         if failed:
@@ -186,13 +185,10 @@ class JudgeEnd:
             return
         self.forget()
         self._arena = Arena(self._device, nbytes)
-        self._say("arena", {"nbytes": len(self._arena.memory)})
+        arguments = {"nbytes": len(self._arena.memory)}
+        deadline = time.monotonic() + timeout_s
         try:
-            send_handle(self._conn, self._arena.descriptor, self._held.pid)
-        except OSError:
-            raise WorkerGone from None
-        try:
-            self._reply(time.monotonic() + timeout_s)
+            self._asked("arena", arguments, deadline, self._arena.descriptor)
         except WorkerFailed:
             self.forget()  # it has none
             raise
@@ -389,7 +385,7 @@ class JudgeEnd:
 
     def close(self) -> None:
         self.forget()
-        self._conn.close()
+        self._channel.close()
         self._held.close()
 
 

@@ -621,18 +621,45 @@ def test_a_reply_that_is_nonsense_is_a_worker_gone(reply: bytes) -> None:
         end.close()
 
 
-def test_a_message_longer_than_any_is_a_worker_gone() -> None:
+def saying(sent: bytes) -> Callable[[Connection], None]:
+    """The life of a worker that answers a request with these bytes as they are."""
+
     def life(conn: Connection) -> None:
         conn.recv_bytes()
         recv_handle(conn)
         conn.recv_bytes()
-        os.write(conn.fileno(), struct.pack("!i", -1) + struct.pack("!Q", 2**63 - 1))
-        os.write(conn.fileno(), b"x" * 100)
+        os.write(conn.fileno(), sent)
+        signal.pause()
 
-    with forked(life) as (conn, pid):
+    return life
+
+
+LENGTH_OF_ANY = struct.pack("!i", -1) + struct.pack("!Q", 2**63 - 1)
+
+
+@pytest.mark.parametrize("length", [LENGTH_OF_ANY, struct.pack("!i", 2**31 - 1)])
+def test_a_message_longer_than_any_is_a_worker_gone(length: bytes) -> None:
+    with forked(saying(length + b"x" * 100)) as (conn, pid):
         end = JudgeEnd(conn, CPU, pid)
         with pytest.raises(WorkerGone):
             end.request("anything", PATIENCE_S)
+        end.close()
+
+
+@pytest.mark.parametrize("half", [b"\0", struct.pack("!i", 100), struct.pack("!i", 100) + b"{"])
+def test_half_a_message_is_a_worker_late(half: bytes) -> None:
+    with forked(saying(half)) as (conn, pid):
+        end = JudgeEnd(conn, CPU, pid)
+        with pytest.raises(WorkerLate):
+            end.request("anything", 0.2)
+        end.close()
+
+
+def test_a_worker_that_does_not_listen_is_late() -> None:
+    with forked(lambda conn: signal.pause()) as (conn, pid):
+        end = JudgeEnd(conn, CPU, pid)
+        with pytest.raises(WorkerLate):
+            end.request("anything", 0.2, much="x" * (32 << 20))
         end.close()
 
 
