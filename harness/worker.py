@@ -98,6 +98,7 @@ class Worker:
             self._end.listen(requests, self._ready, self._failed)
         finally:
             self.release()
+            self._end.close()
             connection.close()
 
     # The judge's

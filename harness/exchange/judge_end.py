@@ -10,6 +10,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -101,22 +102,24 @@ class JudgeEnd:
     WorkerLate; after the last two it is of no more use."""
 
     def __init__(self, conn: Connection, device: torch.device, pid: int) -> None:
+        """conn: closed with this end, or where it cannot be had. Raises WorkerGone."""
         self._device = device
-        try:
-            self._held = Held(pid)
-        except ProcessLookupError:
-            raise WorkerGone from None
-        self._channel = Channel(conn, self._held.descriptor)
-        descriptor = pages.make()
-        self._page = Page(descriptor)
-        deadline = time.monotonic() + _MEETING_S
-        try:
-            self._channel.send(json.dumps({"judge": os.getpid()}).encode(), deadline)
-            self._channel.send_descriptor(descriptor, deadline)
-        except (OSError, EOFError):
-            raise WorkerGone from None
-        finally:
-            os.close(descriptor)
+        with ExitStack() as undo, ExitStack() as when_met:
+            undo.callback(conn.close)
+            descriptor = pages.make()
+            when_met.callback(os.close, descriptor)
+            self._page = Page(descriptor)
+            undo.callback(self._page.close)
+            try:
+                self._held = Held(pid)
+                undo.callback(self._held.close)
+                self._channel = Channel(conn, self._held.descriptor)
+                deadline = time.monotonic() + _MEETING_S
+                self._channel.send(json.dumps({"judge": os.getpid()}).encode(), deadline)
+                self._channel.send_descriptor(descriptor, deadline)
+            except (OSError, EOFError):
+                raise WorkerGone from None
+            self._undo = undo.pop_all()
         self._number = 0
         self._arena: Arena | None = None
         self._layout: Layout | None = None
@@ -384,9 +387,8 @@ class JudgeEnd:
                 yield None
 
     def close(self) -> None:
-        self.forget()
-        self._channel.close()
-        self._held.close()
+        with self._undo:
+            self.forget()
 
 
 def _read(told: Sequence[Any]) -> Found:

@@ -39,8 +39,13 @@ class Page:
     """One side's view. Numbers are read and written as in a list."""
 
     def __init__(self, descriptor: int) -> None:
+        """descriptor: not needed any more afterwards."""
         self._map = mmap.mmap(descriptor, SIZE_BYTES)
         self.slots = memoryview(self._map).cast("q")
+
+    def close(self) -> None:
+        self.slots.release()
+        self._map.close()
 
     def wait(
         self,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -64,7 +65,9 @@ class WorkerEnd:
         self._timer = timer
         hello = json.loads(conn.recv_bytes())
         let_read(hello["judge"])
-        self._page = Page(recv_handle(conn))
+        descriptor = recv_handle(conn)
+        self._page = Page(descriptor)
+        os.close(descriptor)
         self._arena: Arena | None = None
         self._out = (0, 0)
         self.inputs: list[Any] = []
@@ -158,6 +161,11 @@ class WorkerEnd:
             gc.collect()
             self._arena.close()
         self._arena = None
+
+    def close(self) -> None:
+        """Let go of all that the judge has given; the connection is whose it was."""
+        self.forget()
+        self._page.close()
 
     def _call(self, number: int, ready: Callable[[int], Forward], failure: Failure) -> None:
         slots, inputs, timer = self._page.slots, self.inputs, self._timer

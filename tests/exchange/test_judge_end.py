@@ -19,7 +19,7 @@ import pytest
 import torch
 from exchange.both_ends import CPU, PATIENCE_S, Pair, both
 from exchange.forked import forked
-from exchange.test_arena import open_files
+from exchange.test_arena import mapped, open_files
 from exchange.test_values import USUAL, cyclic, same
 from processes import alive, wait_until
 from torch import Tensor
@@ -416,12 +416,15 @@ def test_a_worker_that_ends_while_its_output_is_taken_is_gone(
             pair.call()
 
 
-def test_nobody_meets_a_worker_that_is_dead() -> None:
+def test_nobody_meets_a_worker_that_is_dead_and_nothing_is_left_of_the_attempt() -> None:
     with forked(lambda conn: None) as (conn, pid):
+        number = conn.fileno()
         assert wait_until(lambda: not alive(pid))
         os.waitpid(pid, 0)
+        before = open_files(), mapped()
         with pytest.raises(WorkerGone):
             JudgeEnd(conn, CPU, pid)
+        assert (open_files() | {str(number)}, mapped()) == before
 
 
 def test_a_worker_without_memory_for_an_arena_can_be_asked_for_less() -> None:
@@ -669,6 +672,7 @@ def test_closing_leaves_nothing_open() -> None:
             pair.call(torch.ones(3))
 
     meet()  # what is opened once, such as by torch, is open already
-    before = open_files()
-    meet()
-    assert open_files() == before
+    before = open_files(), mapped()
+    for _ in range(5):
+        meet()
+    assert (open_files(), mapped()) == before
