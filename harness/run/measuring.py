@@ -104,7 +104,7 @@ class Stopwatch:
                 workers[name] = self._baseline(name, case)
             except (ChildFailed, CaseFailed, JudgeDied) as failed:
                 timed = (*self._plan.baselines, kernel.name)
-                if lacks_memory(failed) and self._crew.dismiss_others(*timed):
+                if lacks_memory(failed) and self._crew.make_room(*timed):
                     self._crew.dismiss(name)  # it may not be warmed up
                     raise _BeginAgain from failed
                 self._leave_out(name, case, failed)
