@@ -10,8 +10,8 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -94,7 +94,8 @@ class Answer:
     devices: frozenset[str]
     """Where the output's tensors lay."""
     mutated: bool
-    """Were the inputs others after the call? False where nobody asked."""
+    """Were the inputs others after the call, or does the worker say that they were laid out
+    otherwise? False where nobody asked."""
 
 
 class JudgeEnd:
@@ -228,13 +229,17 @@ class JudgeEnd:
         self._page.slots[pages.SEED] = seed
         self._page.slots[pages.UNHURRIED] = unhurried
         time_us = self._clocked(layout, spans, time.monotonic() + timeout_s)
-        if self._device.type == "cuda":
-            return self._answer(spans, time_us, check_inputs, take)
         try:
-            with self._held.stopped():
-                return self._answer(spans, time_us, check_inputs, take)
+            with nullcontext() if self._device.type == "cuda" else self._held.stopped():
+                answer = self._answer(spans, time_us, check_inputs, take)
         except Gone:
             raise WorkerGone from None
+        if check_inputs:
+            # A worker is believed in what convicts it.
+            self._wait(pages.LOOKED, self._number, time.monotonic() + timeout_s)
+            if self._page.slots[pages.ALTERED]:
+                return replace(answer, mutated=True)
+        return answer
 
     def _clocked(self, layout: Layout, spans: Sequence[Tensor], deadline: float) -> float:
         """Put the inputs in place and have the call made; how many microseconds it took."""

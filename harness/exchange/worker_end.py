@@ -71,6 +71,9 @@ class WorkerEnd:
         self._arena: Arena | None = None
         self._out = (0, 0)
         self.inputs: list[Any] = []
+        self._layout: Layout | None = None
+        self._brought: Any = None
+        """Where the inputs lay when they were new."""
         self._outputs: list[Sequence[Tensor]] = []
         """Of the last calls: what was put out stays there until it was looked at again."""
 
@@ -107,6 +110,7 @@ class WorkerEnd:
             if slots[pages.ASKED] != asked:
                 asked = slots[pages.ASKED]
                 self._call(asked, ready, failure)
+                self._look_after(asked)
                 continue
             heard += 1
             try:
@@ -132,7 +136,9 @@ class WorkerEnd:
         """
         assert self._arena is not None
         memory = self._arena.memory
-        self.inputs = self.value(from_json(layout))
+        self._layout = from_json(layout)
+        self.inputs = self.value(self._layout)
+        self._brought = _places(self.inputs)
         self._out = out
         self._timer.late = (
             [memory[at : at + n] for at, _, n in late],
@@ -155,7 +161,7 @@ class WorkerEnd:
 
     def forget(self) -> None:
         """Let go of the arena, and of all that lies in it."""
-        self.inputs, self._outputs = [], []
+        self.inputs, self._layout, self._outputs = [], None, []
         self._timer.late = ([], [])
         if self._arena is not None:
             gc.collect()
@@ -195,6 +201,16 @@ class WorkerEnd:
             slots[pages.READY] = 0
         self._outputs.append(leaves)
         slots[pages.DONE] = number
+
+    def _look_after(self, number: int) -> None:
+        """See to it that the next call finds the inputs laid out as this one did, and tell the
+        judge if this one changed that. Its clock has stopped before."""
+        slots = self._page.slots
+        slots[pages.ALTERED] = False
+        if self._layout is not None and _places(self.inputs) != self._brought:
+            slots[pages.ALTERED] = True
+            self.inputs = self.value(self._layout)
+        slots[pages.LOOKED] = number
 
     def _judge_is_there(self) -> bool:
         """Is the judge there? It says nothing of itself, so what comes otherwise is the end."""
@@ -248,3 +264,13 @@ class WorkerEnd:
             place.view(leaf.dtype).view(leaf.shape).copy_(leaf)
             at += -(-leaf.nbytes // ALIGNMENT) * ALIGNMENT
         return True
+
+
+def _places(inputs: Sequence[Any]) -> Any:
+    """Where the tensors of inputs lie, and how; None if they hold anything else by now."""
+    tensors: list[Tensor] = []
+    try:
+        tree = flatten(inputs, tensors.append)
+    except NotPlain:
+        return None
+    return tree, [(x.data_ptr(), x.dtype, x.shape, x.stride()) for x in tensors]

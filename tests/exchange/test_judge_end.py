@@ -9,7 +9,7 @@ import signal
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -222,6 +222,45 @@ def test_a_change_in_a_gap_or_in_bits_alone_is_one_too() -> None:
         assert pair.call(torch.zeros(2)).mutated
     with both(lambda x: x.as_strided((1,), (1,), 1).zero_()) as pair:
         assert pair.call(torch.ones(5)[::2]).mutated
+
+
+ALTERING: Mapping[str, Callable[[Tensor, list[Tensor]], object]] = {
+    "transposed": lambda x, more: x.t_(),
+    "resized": lambda x, more: x.resize_(2),
+    "squeezed": lambda x, more: x.unsqueeze_(0),
+    "strided": lambda x, more: x.as_strided_((2, 3), (1, 2)),
+    "set": lambda x, more: x.set_(torch.zeros(2, 3)),
+    "data": lambda x, more: setattr(x, "data", x.clone()),
+    "of a list": lambda x, more: more[0].t_(),
+    "list": lambda x, more: more.append(x),
+    "no tensor": lambda x, more: more.append(object()),
+    "other tensor": lambda x, more: more.__setitem__(0, more[0].clone()),
+}
+
+
+@pytest.mark.parametrize("alter", ALTERING.values(), ids=ALTERING)
+def test_inputs_laid_out_otherwise_are_noticed_and_restored(
+    alter: Callable[[Tensor, list[Tensor]], object],
+) -> None:
+    def forward(x: Tensor, more: list[Tensor], do: bool) -> Any:
+        seen = [x.shape, x.stride(), x.clone(), len(more), more[0].clone()]
+        if do:
+            alter(x, more)
+        if do and x.dim() == 3:  # the other way to fail
+            raise ValueError("tired")
+        return seen
+
+    x, more = torch.arange(6.0).view(2, 3), [torch.arange(8.0).view(2, 4)]
+    with both(forward) as pair:
+        for do in (False, True, True, False):
+            try:
+                answer = pair.call(x, more, do)
+            except WorkerFailed:
+                continue
+            assert answer.mutated is do
+            *how, found, count, first = answer.value
+            assert how == [(2, 3), (3, 1)] and torch.equal(found, x)
+            assert count == 1 and torch.equal(first, more[0])
 
 
 def test_nobody_asks_no_answer() -> None:
