@@ -6,7 +6,6 @@ believed where the judge has a better one, and it is killed when a deadline pass
 
 from __future__ import annotations
 
-import copy
 import ctypes
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from harness import device as devices
 from harness.build.compile import BuildFailed
 from harness.build.load_inline import NotBuilt, Use, fallback, install
 from harness.catalog.load import load_module
-from harness.exchange.values import from_json
+from harness.exchange.values import copied, from_json
 from harness.exchange.worker_end import WorkerEnd
 from harness.records import BASELINES, Status
 from harness.serve import Handler, RequestFailed, failure
@@ -117,7 +116,7 @@ class Worker:
         before = len(self._uses)
         try:
             init_inputs, state = self._end.value(from_json(layout))
-            arguments = copy.deepcopy(init_inputs)  # other things will lie there soon
+            arguments = copied(init_inputs)  # other things will lie there soon
             devices.reseed(seed)
             model = self._make(*arguments).to(self._device)
             model = devices.in_dtype(model, getattr(torch, dtype))
