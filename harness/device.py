@@ -1,5 +1,5 @@
 """What judge and worker do alike with their device: choose it, pin its precision and random
-state, call a model on it, wait for it, give its memory back.
+state, call a model on it, give its memory back.
 """
 
 from __future__ import annotations
@@ -96,12 +96,6 @@ def forward(model: nn.Module, inputs: Sequence[Any], seed: int) -> Any:
     reseed(seed)
     with torch.no_grad():
         return model(*inputs)
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait for all that was asked of the device. Raises what went wrong there meanwhile."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def release(device: torch.device) -> None:

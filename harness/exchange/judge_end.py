@@ -174,12 +174,11 @@ class JudgeEnd:
         gpu = self._device.type == "cuda"
         end = layout.places()[-1]
         late = _late(layout) if gpu else []
-        sizes = [min(n, _LATE_BYTES) for _, n in late]
         begins = [end + at * _LATE_BYTES for at in range(len(late))]
         out = (end + len(late) * _LATE_BYTES, out_bytes if gpu else 0)
         self._use_arena(sum(out), timeout_s)
         self._out = out
-        self._late = [(at, of, n) for (at, _), of, n in zip(late, begins, sizes, strict=True)]
+        self._late = [(at, of, n) for (at, n), of in zip(late, begins, strict=True)]
         self.request("bring", timeout_s, layout=layout.as_json(), out=out, late=self._late)
         self._layout, self._told = layout, []
 

@@ -128,8 +128,8 @@ class WorkerEnd:
         self.forget()
         self._arena = Arena(self._device, nbytes, descriptor)
 
-    def bring(self, layout: Mapping[str, Any], out: tuple[int, int], late: Any) -> int:
-        """Take the case's inputs to lie in the arena as this layout says; the arena's address.
+    def bring(self, layout: Mapping[str, Any], out: tuple[int, int], late: Any) -> None:
+        """Take the case's inputs to lie in the arena as this layout says.
 
         out: where outputs are to be copied to, and how many bytes there are for them.
         late: [place, where it comes from, bytes] of the pieces that arrive right before the call.
@@ -144,7 +144,6 @@ class WorkerEnd:
             [memory[at : at + n] for at, _, n in late],
             [memory[of : of + n] for _, of, n in late],
         )
-        return memory.data_ptr()
 
     def value(self, layout: Layout) -> Any:
         """What the judge has put at the arena's beginning, in place."""
