@@ -111,6 +111,10 @@ class Court:
         said = self.judge.block(name, samples, patience_s, judged)
         return said.get("answer", said)
 
+    def bound(self, calls: int, name: str = "kernel") -> Mapping[str, Any]:
+        said = self.judge.bound(name, calls, PATIENCE_S)
+        return said.get("answer", said)
+
     def close(self) -> None:
         for name, child in self.children.items():
             child.kill()

@@ -63,9 +63,11 @@ def test_gets_the_status_that_its_docstring_names(kernel: str, rows: pd.DataFram
     assert (row["reason"] == "") == (row["status"] == Status.PASSED)
 
 
-def test_every_status_but_one_has_its_file() -> None:
-    # UNGRADABLE is a problem's fault: see test_cli.py.
-    assert {promised(bad_kernel(kernel)) for kernel in KERNELS} == set(Status) - {Status.UNGRADABLE}
+def test_every_status_but_two_has_its_file() -> None:
+    # UNGRADABLE is a problem's fault: see test_cli.py. What is SUSPECT has a clock of its own, and
+    # is among those for a GPU.
+    elsewhere = {Status.UNGRADABLE, Status.SUSPECT}
+    assert {promised(bad_kernel(kernel)) for kernel in KERNELS} == set(Status) - elsewhere
 
 
 def test_one_row_each_whatever_the_others_do(together: Run) -> None:
