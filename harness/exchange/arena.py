@@ -52,16 +52,20 @@ class Arena:
         """Write a number of 32 bits there (on a GPU, when the current stream gets to it)."""
         self.memory[place : place + WORD_BYTES].view(torch.int32).fill_(word)
 
-    def hold(self, place: int, word: int) -> None:
+    def hold(self, place: int, word: int) -> bool:
         """Have what the current stream is asked for from now on wait until that word is there.
 
-        Nothing waits on a CPU.
+        False where nothing can be held: on a CPU, and if the driver has no such thing.
         """
-        if self.memory.is_cuda:
-            address = self.memory.data_ptr() + place
-            stream = torch.cuda.current_stream(self.memory.device).cuda_stream
-            _call("cuStreamWaitValue32_v2", ctypes.c_void_p(stream), ctypes.c_ulonglong(address),
-                  ctypes.c_uint(word), ctypes.c_uint(_WAIT_UNTIL_EQUAL))  # fmt: skip
+        if not self.memory.is_cuda:
+            return False
+        stream = torch.cuda.current_stream(self.memory.device).cuda_stream
+        address = self.memory.data_ptr() + place
+        result = _driver().cuStreamWaitValue32_v2(
+            ctypes.c_void_p(stream), ctypes.c_ulonglong(address), ctypes.c_uint(word),
+            ctypes.c_uint(_WAIT_UNTIL_EQUAL),
+        )  # fmt: skip
+        return bool(result == 0)
 
     def synchronize(self) -> None:
         """Wait for the current stream."""

@@ -107,7 +107,7 @@ class JudgeEnd:
 
     def __init__(self, conn: Connection, device: torch.device, pid: int) -> None:
         self._conn = conn
-        self._device = device
+        self.device = device
         try:
             self._held = Held(pid)
         except ProcessLookupError:
@@ -181,7 +181,7 @@ class JudgeEnd:
         out_bytes: how large an output to expect, its tensors put one after another.
         """
         layout, _ = lay_out(inputs)
-        gpu = self._device.type == "cuda"
+        gpu = self.device.type == "cuda"
         end = layout.places()[-1]
         late = _late(layout) if gpu else []
         sizes = [min(n, _LATE_BYTES) for _, n in late]
@@ -199,7 +199,7 @@ class JudgeEnd:
         if self._arena is not None and len(self._arena.memory) >= nbytes:
             return self._arena
         self.forget()
-        self._arena = Arena(self._device, nbytes)
+        self._arena = Arena(self.device, nbytes)
         self.say("arena", {"nbytes": len(self._arena.memory)})
         try:
             send_handle(self._conn, self._arena.descriptor, self._held.pid)
@@ -244,7 +244,7 @@ class JudgeEnd:
         self.page.slots[pages.SEED] = seed
         self.page.slots[pages.UNHURRIED] = unhurried
         time_us = self._clocked(layout, spans, time.monotonic() + timeout_s)
-        if self._device.type == "cuda":
+        if self.device.type == "cuda":
             return self._answer(spans, time_us, check_inputs, take)
         try:
             with self._held.stopped():
@@ -269,7 +269,7 @@ class JudgeEnd:
         self.wait(pages.DONE, number, deadline)
         wall_us = (time.perf_counter_ns() - start_ns) / 1e3
         self._asked_s = time.monotonic()
-        if self._device.type == "cpu":
+        if self.device.type == "cpu":
             return wall_us
         device_us = slots[pages.TIME_NS] / 1e3
         if not 0 < device_us <= wall_us:
@@ -288,14 +288,14 @@ class JudgeEnd:
             memory[of : of + n].copy_(memory[at : at + n])
         for (at, _, n), old in zip(late, before, strict=True):
             memory[at : at + n].copy_(old)
-        if self._device.type == "cuda":
+        if self.device.type == "cuda":
             torch.cuda.current_stream().synchronize()
 
     def wait(self, flag: int, number: int, deadline: float) -> None:
         slots = self.page.slots
         if not self.page.wait(
             lambda: slots[flag] == number or slots[pages.FAILED] == number,
-            spin_s=0.1 if self._device.type == "cpu" else 0.005,
+            spin_s=0.1 if self.device.type == "cpu" else 0.005,
             nap_share=1e-3,
             deadline=deadline,
             alive=self._held.alive,
@@ -351,7 +351,7 @@ class JudgeEnd:
     def _taken(self, tree: Any, found: Sequence[Found], copied: bool) -> Any:
         """The output in memory of our own. Raises NotPlain."""
         take: Callable[[Sequence[Found]], list[Tensor]]
-        take = self._copied if self._device.type == "cuda" else self._read
+        take = self._copied if self.device.type == "cuda" else self._read
         try:
             return built(tree, take(found) if copied else [absent(x) for x in found])
         except (ValueError, RuntimeError) as error:
@@ -395,7 +395,7 @@ class JudgeEnd:
                 yield None
                 continue
             try:
-                copied = self._device.type == "cpu" or self.request("again", timeout_s, ago=ago)
+                copied = self.device.type == "cpu" or self.request("again", timeout_s, ago=ago)
                 yield self._taken(tree, found, bool(copied))
             except Gone:
                 raise WorkerGone from None

@@ -196,7 +196,7 @@ class WorkerEnd:
         number: int,
     ) -> list[dict[str, Any]]:
         """Queue a batch of calls, to begin when the judge has put `number` at the place `word`;
-        tell what they return. On a CPU they are made, once it says so.
+        tell what they return. Where no stream can be held, they are made once it says so.
 
         Their inputs lie one after another in the arena, laid out alike, and after them places of
         out_bytes for what each returns.
@@ -205,9 +205,8 @@ class WorkerEnd:
         memory, alike = self._arena.memory, from_json(layout)
         *_, size = alike.places()
         self.inputs, self._outputs = [], []
-        self._arena.hold(word, number)
         self._queued = number
-        if self._device.type == "cpu":
+        if not self._arena.hold(word, number):
             self._wait_for(pages.GO, number)
         told, into, out_of = [], [], []
         with torch.no_grad():

@@ -132,7 +132,7 @@ class Stopwatch:
         if found.kind == LOOSE and calls > FEWER:
             found, least = self._batch(worker, calls // FEWER, latency_us)
         for _ in range(AGAIN):
-            if found.us is None or found.us <= latency_us:
+            if found.kind == LOOSE or found.us is None or found.us <= latency_us:
                 break
             again, _ = self._batch(worker, found.calls or 1, latency_us)
             found = min(again, found, key=lambda b: (b.kind != HELD, b.us or 0.0))
