@@ -50,6 +50,14 @@ class Channel:
             raise ValueError(f"a message of {length:,} bytes")
         return self._read(length, deadline)
 
+    def says_within(self, seconds: float) -> bool:
+        """Has a message begun to come before this time is over? Raises EOFError or OSError."""
+        try:
+            self._wait(select.POLLIN, time.monotonic() + seconds)
+        except TimeoutError:
+            return False
+        return True
+
     def _read(self, count: int, deadline: float) -> bytes:
         data = b""
         while len(data) < count:

@@ -34,6 +34,7 @@ AFTER_AXES = (
     "registers", "shared_bytes", "spill_bytes", "local_bytes",
     "error_rel", "eager_error_rel",
     "latency_us", "latency_ci_low_us", "latency_ci_high_us", "samples", "timer", "uncertain",
+    "bound_us", "bound_kind",
 )  # fmt: skip
 REQUIRED = frozenset({*BEFORE_AXES, "case", "status", "reason", "latency_us"})
 """Columns without which a file is none of ours, whatever its version."""
@@ -43,7 +44,7 @@ RESOURCES = ("registers", "shared_bytes", "spill_bytes", "local_bytes")
 
 TEXT = frozenset({
     *BEFORE_AXES, "status", "known_defect", "reason", "non_finite", "stress", "fallback",
-    "build_route", "build_why_full", "timer", "uncertain",
+    "build_route", "build_why_full", "timer", "uncertain", "bound_kind",
 })  # fmt: skip
 SAMPLE_COLUMNS = ("case", "kernel", "subject", "block", "latency_us")
 
@@ -100,6 +101,8 @@ def row(result: Result) -> dict[str, object]:
         cells |= {name: result.build.most(name) for name in RESOURCES}
     if result.timing is not None:
         cells |= {"samples": result.timing.samples, "timer": result.timing.timer or None}
+    if result.bound is not None:
+        cells |= {"bound_us": result.bound.us, "bound_kind": result.bound.kind}
     for subject, timing in result.timings.items():
         cells |= _times(subject, timing)
     for name, s in result.speedups.items():
@@ -162,7 +165,7 @@ def fill_in(frame: pd.DataFrame) -> None:
 
     `uncertain` follows from the intervals, and NON_FINITE was a status; others have no values.
     """
-    for name in ("fallback", "timer", "non_finite", "stress"):
+    for name in ("fallback", "timer", "non_finite", "stress", "bound_us", "bound_kind"):
         if name not in frame:
             frame[name] = None
     astray = frame["status"] == NON_FINITE

@@ -98,6 +98,22 @@ def forward(model: nn.Module, inputs: Sequence[Any], seed: int) -> Any:
         return model(*inputs)
 
 
+def write_floor_us(device: torch.device, nbytes: int) -> float | None:
+    """The least that writing so many bytes to a GPU's memory takes, in microseconds: those that its
+    L2 cache cannot keep, at the bandwidth that its memory has by the driver's word (two transfers
+    in each cycle of its clock, as data sheets count). None on a CPU, and where the driver does not
+    say.
+    """
+    if device.type == "cpu":
+        return None
+    properties = torch.cuda.get_device_properties(device)
+    kilohertz = getattr(properties, "memory_clock_rate", 0)
+    bits = getattr(properties, "memory_bus_width", 0)
+    bytes_per_us = 2 * kilohertz * 1e-3 * bits / 8
+    beyond = max(0, nbytes - properties.L2_cache_size)
+    return beyond / bytes_per_us if bytes_per_us else None
+
+
 def release(device: torch.device) -> None:
     """Give memory that nothing holds any more back to the device, for other processes."""
     if device.type == "cuda":

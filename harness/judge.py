@@ -21,7 +21,15 @@ import torch
 from torch import Tensor
 
 from harness import device as devices
-from harness.exchange.judge_end import Answer, JudgeEnd, WorkerFailed, WorkerGone, WorkerLate
+from harness.exchange.judge_batch import LayoutsDiffer, batch
+from harness.exchange.judge_end import (
+    Answer,
+    JudgeEnd,
+    Output,
+    WorkerFailed,
+    WorkerGone,
+    WorkerLate,
+)
 from harness.exchange.values import ALIGNMENT, NotPlain, flatten, lay_out
 from harness.exchange.worker_end import LOOK_BACK
 from harness.records import Comparison, Status
@@ -34,6 +42,8 @@ _UNTIMED = 2
 """Calls before the samples of each block."""
 _SHARE_S = 0.02
 """How long judging a block's outputs may take; one is judged in any case."""
+_BATCH_BYTES = 512 << 20
+"""Of the inputs and outputs of a batch, unless one call alone has more."""
 _SHARE_BYTES = 64 << 20
 """How much may be kept of a block's calls until it is over, but for one of them."""
 
@@ -168,7 +178,7 @@ class Judge:
         self._before[name] = [bits, *before][:LOOK_BACK]
         return asdict(comparison)
 
-    def _judged(self, answer: Answer, eager: Any, truth: Any) -> Comparison:
+    def _judged(self, answer: Output, eager: Any, truth: Any) -> Comparison:
         if answer.mutated:
             return Comparison(Status.INPUT_MUTATED, "the call changed them")
         if strays := answer.devices - {self._device.type}:
@@ -199,13 +209,66 @@ class Judge:
         return median(times_us[1:])
 
     @_of_a_worker
-    def handover(self, name: str, patience_s: float) -> float:
-        """What every time has in it: a call that does nothing, in microseconds. The worker is of
-        no use for the case afterwards."""
-        self._ends[name].request("empty", patience_s)
+    def handover(self, name: str, patience_s: float) -> dict[str, float | None]:
+        """What every time has in it: what a call that does nothing takes, in microseconds, and
+        on a GPU what a batch of one such call does."""
+        end = self._ends[name]
+        end.request("empty", patience_s, yes=True)
         with self._clocking():
             calls = [self._call(name, patience_s, at < _UNTIMED)[1] for at in range(32)]
-        return median(answer.time_us for answer in calls[_UNTIMED:])
+        call_us = median(answer.time_us for answer in calls[_UNTIMED:])
+        batch_us = None
+        if self._device.type == "cuda":
+            done = [batch(end, self._next_inputs, [0], 0, patience_s) for _ in range(5)]
+            batch_us = min(each.wall_us - each.copies_us for each in done)
+        end.request("empty", patience_s, yes=False)
+        return {"call_us": call_us, "batch_us": batch_us}
+
+    @_of_a_worker
+    def bound(self, name: str, calls: int, patience_s: float) -> dict[str, Any]:
+        """Have a worker make a batch of so many calls, or as many as there is memory for; judge a
+        secret share of them.
+
+        Returns `calls`, `wall_us` and `copies_us` of them all, `held` (see `judge_batch.Batch`),
+        `floor_us` (what the output's bytes take, see `_floor_us`), and `comparison` as `block`
+        does; None where inputs of two calls are never laid out alike.
+        """
+        self._trial = None
+        self._before.pop(name, None)
+        inputs = self._next_inputs(0)
+        each_bytes = _bytes_of(inputs) + self._out_bytes
+        calls = max(1, min(calls, _BATCH_BYTES // max(1, each_bytes)))
+        chosen = set(self._secret.sample(range(calls), min(self._share, calls)))
+        kept: dict[int, list[Any]] = {}
+
+        def make(at: int) -> list[Any]:
+            inputs = self._next_inputs(at)
+            if at in chosen:
+                kept[at] = copied(inputs)
+            return inputs
+
+        seeds = [self._secret.getrandbits(63) for _ in range(calls)]
+        try:
+            done = batch(self._ends[name], make, seeds, self._out_bytes, patience_s)
+        except NotPlain as error:
+            raise WorkerFailed(Status.WRONG_STRUCTURE, str(error), poisoned=False) from None
+        except LayoutsDiffer:
+            return {"calls": None}
+        judged = [(kept[at], seeds[at], done.outputs[at]) for at in sorted(chosen)]
+        return {
+            "calls": calls,
+            "wall_us": done.wall_us,
+            "copies_us": done.copies_us,
+            "held": done.held,
+            "floor_us": devices.write_floor_us(self._device, self._out_bytes),
+            "comparison": self._share_judged(judged),
+        }
+
+    def _next_inputs(self, at: int) -> list[Any]:
+        """Contents that no kernel has seen, in the memory of those before."""
+        assert self._oracle is not None
+        self._fresh += 1
+        return self._oracle.fresh(self._fresh).inputs
 
     @_of_a_worker
     def block(self, name: str, samples: int, patience_s: float, judged: bool) -> dict[str, Any]:
@@ -234,8 +297,8 @@ class Judge:
         """One call on contents that no kernel has seen."""
         assert self._oracle is not None
         self._before.pop(name, None)  # the end's last outputs are others now
-        fresh = self._oracle.fresh(self._fresh)
         self._fresh += 1
+        fresh = self._oracle.fresh(self._fresh)
         end = self._ends[name]
         try:
             return fresh, end.call(
@@ -245,7 +308,7 @@ class Judge:
         except NotPlain as error:
             raise WorkerFailed(Status.WRONG_STRUCTURE, str(error), poisoned=False) from None
 
-    def _share_judged(self, kept: Sequence[tuple[list[Any], int, Answer]]) -> dict[str, Any] | None:
+    def _share_judged(self, kept: Sequence[tuple[list[Any], int, Output]]) -> dict[str, Any] | None:
         """The first wrong one of these calls, or the worst; None without any."""
         assert self._oracle is not None
         comparisons = []
@@ -341,6 +404,7 @@ def make_handlers(device: str) -> Mapping[str, Handler]:
         "warm_up": judge.warm_up,
         "block": judge.block,
         "handover": judge.handover,
+        "bound": judge.bound,
         "fallback": judge.fallback,
         "dismiss": judge.dismiss,
         "release": judge.release,

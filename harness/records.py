@@ -35,6 +35,8 @@ class Status(StrEnum):
     """The call changed one of its inputs."""
     ALIASED = "ALIASED"
     """A later call changed an output: it lies in memory that is not its own."""
+    SUSPECT = "SUSPECT"
+    """Right, and its time cannot be: by the judge's clock, or by what its output's bytes take."""
     BUILD_FAILED = "BUILD_FAILED"
     """The compiler or linker rejected the kernel's source."""
     LOAD_FAILED = "LOAD_FAILED"
@@ -285,6 +287,25 @@ class Timing:
         return self.ci_high_us - self.ci_low_us > UNCERTAIN * self.median_us
 
 
+CLOCK, HELD, LOOSE = "clock", "held", "loose"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a call takes by the judge's own clock: over a batch of calls, all outputs in its hands.
+
+    No time of a kernel's process is believed below it. `kind` is HELD where no call began before
+    all were queued; LOOSE where the host's part is in it, which bounds nothing on the device;
+    CLOCK where the judge's clock took the time itself, and there is no other.
+    """
+
+    kind: str
+    us: float | None = None
+    """None where it is the time itself, or too little of a batch was the calls'."""
+    calls: int | None = None
+    """In one batch."""
+
+
 @dataclass(frozen=True)
 class Speedup:
     """Baseline time / kernel time from blocks that stood side by side."""
@@ -368,6 +389,8 @@ class Result:
     """None where nothing was built, as for a kernel that no case suits."""
     known_defect: str | None = None
     timing: Timing | None = None
+    bound: Bound | None = None
+    """None where it was not timed."""
     baselines: Mapping[str, Timing] = field(default_factory=dict)
     """Baseline name -> its timing; a baseline that could not run is absent."""
     speedups: Mapping[str, Speedup] = field(default_factory=dict)

@@ -50,6 +50,7 @@ class Worker:
         self._mode: str | None = None
         self._model: nn.Module | None = None
         self._call: Callable[..., object] | None = None
+        self._usual: Callable[..., object] | None = None
         self._state: _State | None = None
         self._uses: list[Use] = []
         self._end: WorkerEnd | None = None
@@ -137,10 +138,13 @@ class Worker:
             torch._dynamo.reset()
             self._call = torch.compile(model, mode=self._mode, dynamic=False)
 
-    def empty(self) -> None:
-        """Do nothing from now on when called, until a model is constructed again."""
+    def empty(self, yes: bool) -> None:
+        """Do nothing from now on when called; or what the model does, again."""
         nothing = torch.empty(0, device=self._device)
-        self._call = lambda *inputs: nothing
+        if yes:
+            self._usual, self._call = self._call, lambda *inputs: nothing
+        else:
+            self._call, self._usual = self._usual, None
 
     def fallback(self) -> str:
         """The extensions that the file has gone on without so far, and why; "" if none."""

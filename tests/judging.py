@@ -59,9 +59,11 @@ class Court:
         self.attach(name)
         return child
 
-    def hire_baseline(self, problem: Path = TINY, name: str = "eager") -> Child:
+    def hire_baseline(
+        self, problem: Path = TINY, name: str = "eager", axes: Mapping[str, Any] | None = None
+    ) -> Child:
         child = self._start(name, problem)
-        child.ask("load_baseline", name=name, axes={})
+        child.ask("load_baseline", name=name, axes=dict(axes or {}))
         self.attach(name)
         return child
 
@@ -109,6 +111,10 @@ class Court:
         patience_s: float = PATIENCE_S,
     ) -> Mapping[str, Any]:  # fmt: skip
         said = self.judge.block(name, samples, patience_s, judged)
+        return said.get("answer", said)
+
+    def bound(self, calls: int, name: str = "kernel") -> Mapping[str, Any]:
+        said = self.judge.bound(name, calls, PATIENCE_S)
         return said.get("answer", said)
 
     def close(self) -> None:

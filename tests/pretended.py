@@ -63,7 +63,8 @@ ANSWERS: Mapping[str, Answer] = {
     "construct": None,
     "answer": RIGHT,
     "warm_up": 500.0,
-    "handover": 5.0,
+    "handover": {"call_us": 5.0, "batch_us": 50.0},
+    "bound": {},  # see Stage._bound
     "block": [],  # see Stage._block
     "fallback": "",
     "dismiss": None,
@@ -76,6 +77,7 @@ OF_A_WORKER = (
     "warm_up",
     "block",
     "handover",
+    "bound",
     "fallback",
     "dismiss",
 )
@@ -127,7 +129,14 @@ class Stage:
             if answer == Worker.GONE:
                 self.present(arguments["name"]).alive = False
             return answer
-        return {"answer": self._block(arguments, answer) if request == "block" else answer}
+        whole = {"block": self._block, "bound": self._bound}.get(request)
+        return {"answer": whole(arguments, answer) if whole else answer}
+
+    def _bound(self, arguments: dict[str, Any], answer: Answer) -> Answer:
+        """answer: what is other than of a batch whose calls take 90 microseconds each."""
+        calls = arguments["calls"]
+        usual = {"calls": calls, "wall_us": 50.0 + 90.0 * calls, "copies_us": 0.0}
+        return usual | {"held": True, "floor_us": 1.0, "comparison": RIGHT} | answer
 
     def _block(self, arguments: dict[str, Any], answer: Answer) -> Answer:
         """answer: the times, or the comparison."""
@@ -198,7 +207,7 @@ class FakeChild:
             assert self.attached[name] is self.stage.present(name), f"{name} is another by now"
         if request in ("construct", "answer", "warm_up", "block"):
             assert self.trial is not None, f"the judge has made no trial and is asked to {request}"
-        if request in ("answer", "warm_up", "block", "handover"):
+        if request in ("answer", "warm_up", "block", "handover", "bound"):
             assert name in self.constructed, f"{name} has no model and is asked to {request}"
 
     def _judged(self, request: str, arguments: dict[str, Any]) -> None:
@@ -277,6 +286,7 @@ def kernel(name: str, **facts: Any) -> Kernel:
 
 
 CPU = Machine("cpu", "a pretended processor", torch="2.0", cuda=None, threads=1)
+GPU = Machine("cuda", "a pretended GPU", torch="2.0", cuda="13.0")
 
 PLAN = Plan(
     problem=Problem("pretended", Path("pretended.py"), {"rows": 1}, {}, None),

@@ -23,6 +23,7 @@ ALLOWED = {
     ("verdict", "harness.catalog.syntax"),
     ("run", "harness.catalog.facts"),
     ("run", "harness.verdict.ruling"),
+    ("run", "harness.timing.bound"),
     ("run", "harness.timing.stats"),
 }
 """(craft, module of another craft that it may import)."""

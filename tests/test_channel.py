@@ -77,6 +77,17 @@ def test_who_says_nothing_is_waited_for_until_the_deadline(both: Both) -> None:
     assert time.monotonic() - start >= 0.2
 
 
+def test_whether_something_is_said_can_be_asked_for(both: Both) -> None:
+    assert not both.channel.says_within(0.05)
+    both.theirs.send_bytes(b"here")
+    assert both.channel.says_within(PATIENCE_S)
+    assert both.receive() == b"here"
+    both.theirs.close()
+    assert both.channel.says_within(PATIENCE_S)  # that it has hung up
+    with pytest.raises(EOFError):
+        both.receive()
+
+
 @pytest.mark.parametrize("sent", [b"\0\0", struct.pack("!i", 5), struct.pack("!i", 5) + b"half"])
 def test_a_message_that_breaks_off_is_waited_for_until_the_deadline(
     sent: bytes, both: Both

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import columns, results
-from harness.records import ASTRAY, Case, NonFinite, Result, Speedup, Status, Timing, Verdict
+from harness.records import ASTRAY, Bound, Case, NonFinite, Result, Speedup, Status, Timing, Verdict
 
 AXES = ("batch_size", "in_features")
 NAMES = ["eager", "compile-max-autotune"]
@@ -87,6 +87,13 @@ def test_uncertain_subjects_are_named_in_their_row(read):
 
 def test_the_timer_is_in_the_row(read):
     assert read(result())["timer"].tolist() == ["cold"]
+
+
+def test_the_judges_clock_is_in_the_row(read):
+    held, clock = Bound("held", 1.5, 64), Bound("clock")
+    frame = read(result(bound=held), result(bound=clock), result())
+    assert frame["bound_kind"].fillna("").tolist() == ["held", "clock", ""]
+    assert frame["bound_us"].dropna().tolist() == [1.5]
 
 
 @pytest.mark.parametrize("fallback", ["ext: did not build", ""])

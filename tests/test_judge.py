@@ -14,6 +14,7 @@ import torch
 from command_line import TINY
 from judging import EXACT, PATIENCE_S, RIGHT, Court, doing, returning
 
+from harness import judge
 from harness.records import Status
 from harness.serve import RequestFailed
 
@@ -433,16 +434,38 @@ def test_a_baseline_is_called_as_a_kernel_is_and_not_judged(court: Court) -> Non
     assert court.answer("normal", "eager")["status"] is None
 
 
-def test_a_call_that_does_nothing_takes_less_than_any_and_costs_the_worker_its_model(
-    court: Court,
-) -> None:
+def test_a_call_that_does_nothing_takes_less_than_any(court: Court) -> None:
     court.hire_baseline()
     court.construct("eager")
     eager_us = min(court.block(samples=20, name="eager", judged=False)["times_us"])
-    assert 0 < court.judge.handover("eager", PATIENCE_S)["answer"] < 10 * eager_us
-    assert court.answer("normal", "eager")["status"] == Status.WRONG_SHAPE
-    court.construct("eager")
-    assert court.answer("normal", "eager")["status"] is None
+    took = court.judge.handover("eager", PATIENCE_S)["answer"]
+    assert 0 < took["call_us"] < 10 * eager_us and took["batch_us"] is None  # none on a CPU
+    assert court.answer("normal", "eager")["status"] is None  # it is what it was
+
+
+# batches
+
+
+def test_calls_of_a_batch_are_judged(court: Court) -> None:
+    court.constructed(EXACT)
+    took = court.bound(calls=6)
+    assert took["calls"] == 6 and took["comparison"]["status"] is None
+    assert took["wall_us"] > took["copies_us"] > 0
+    assert court.answer("normal")["status"] is None
+
+
+def test_a_kernel_that_is_wrong_in_a_batch_is_found_out(court: Court) -> None:
+    court.constructed(doing(COUNT, "return y * (self.calls < 3)"))
+    found = [court.bound(calls=1)["comparison"]["status"] for _ in range(4)]
+    assert found == [None, None, Status.WRONG_VALUES, Status.WRONG_VALUES]
+
+
+def test_a_batch_has_as_many_calls_as_there_is_memory_for(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge, "_BATCH_BYTES", 3_000)
+    court.constructed(EXACT)
+    assert 1 < court.bound(calls=64)["calls"] < 6
 
 
 # memory given back

@@ -26,6 +26,10 @@ _ON_DEVICE = 1
 _READ_WRITE = 3
 """CU_MEM_ACCESS_FLAGS_PROT_READWRITE"""
 _OUT_OF_MEMORY = 2
+_WAIT_UNTIL_EQUAL = 1
+"""CU_STREAM_WAIT_VALUE_EQ"""
+WORD_BYTES = 4
+"""What `write` writes and `hold` waits for."""
 
 
 class Arena:
@@ -44,6 +48,30 @@ class Arena:
         self._mapped = kind(device, max(nbytes, 1), descriptor)
         self.descriptor = self._mapped.descriptor
         self.memory: Tensor = self._mapped.memory
+
+    def write(self, place: int, word: int) -> None:
+        """Write a number of 32 bits there (on a GPU, when the current stream gets to it)."""
+        self.memory[place : place + WORD_BYTES].view(torch.int32).fill_(word)
+
+    def hold(self, place: int, word: int) -> bool:
+        """Have what the current stream is asked for from now on wait until that word is there.
+
+        False where nothing can be held: on a CPU, and if the driver has no such thing.
+        """
+        if not self.memory.is_cuda:
+            return False
+        stream = torch.cuda.current_stream(self.memory.device).cuda_stream
+        address = self.memory.data_ptr() + place
+        result = _driver().cuStreamWaitValue32_v2(
+            ctypes.c_void_p(stream), ctypes.c_ulonglong(address), ctypes.c_uint(word),
+            ctypes.c_uint(_WAIT_UNTIL_EQUAL),
+        )  # fmt: skip
+        return bool(result == 0)
+
+    def synchronize(self) -> None:
+        """Wait for the current stream."""
+        if self.memory.is_cuda:
+            torch.cuda.current_stream(self.memory.device).synchronize()
 
     def close(self) -> None:
         """Unmap it. Tensors in it are dead from now on."""

@@ -10,7 +10,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
@@ -40,6 +40,7 @@ _SPREAD = 64
 """How many times its bytes it may take up where it lies."""
 _NONSENSE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 """What comes of reading what is not as a worker of ours writes it."""
+_UNTOLD = "the output cannot be told what it is made of"
 _LATE_BYTES = 1024
 _LATE_PIECES = 2
 """Of each span, right before the call, on a GPU."""
@@ -85,17 +86,23 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What one call came to. Its tensors are the judge's own; one that was not to be had, since it
+class Output:
+    """What one call returned. Its tensors are the judge's own; one that was not to be had, since it
     has the wrong size, lies on the device "meta"."""
 
     value: Any
-    time_us: float
     devices: frozenset[str]
     """Where the output's tensors lay."""
     mutated: bool
     """Were the inputs others after the call, or does the worker say that they were laid out
     otherwise? False where nobody asked."""
+
+
+@dataclass(frozen=True)
+class Answer(Output):
+    """What one call came to."""
+
+    time_us: float
 
 
 class JudgeEnd:
@@ -104,22 +111,20 @@ class JudgeEnd:
 
     def __init__(self, conn: Connection, device: torch.device, pid: int) -> None:
         """conn: closed with this end, or where it cannot be had. Raises WorkerGone."""
-        self._device = device
+        self.device = device
         with ExitStack() as undo, ExitStack() as when_met:
             undo.callback(conn.close)
             descriptor = pages.make()
             when_met.callback(os.close, descriptor)
-            self._page = Page(descriptor)
-            undo.callback(self._page.close)
-            try:
+            self.page = Page(descriptor)
+            undo.callback(self.page.close)
+            with _of_a_worker():
                 self._held = Held(pid)
                 undo.callback(self._held.close)
                 self._channel = Channel(conn, self._held.descriptor)
                 deadline = time.monotonic() + _MEETING_S
                 self._channel.send(json.dumps({"judge": os.getpid()}).encode(), deadline)
                 self._channel.send_descriptor(descriptor, deadline)
-            except (OSError, EOFError):
-                raise WorkerGone from None
             self._undo = undo.pop_all()
         self._number = 0
         self._arena: Arena | None = None
@@ -134,24 +139,32 @@ class JudgeEnd:
 
     def request(self, name: str, timeout_s: float, **arguments: Any) -> Any:
         """Ask for something that is no call; the worker's answer."""
-        return self._asked(name, arguments, time.monotonic() + timeout_s)
+        deadline = time.monotonic() + timeout_s
+        self.say(name, arguments, deadline)
+        return self.reply(deadline)
 
-    def _asked(
+    def say(
         self, name: str, arguments: dict[str, Any], deadline: float, descriptor: int | None = None
-    ) -> Any:
-        """The worker's answer to a request, and to a descriptor that goes with it."""
-        self._page.slots[pages.MESSAGE] += 1  # first: what comes without it is the end
-        try:
-            self._channel.send(json.dumps({"request": name, **arguments}).encode(), deadline)
+    ) -> None:
+        """Make a request, and send a descriptor that goes with it."""
+        message = json.dumps({"request": name, **arguments}).encode()
+        self.page.slots[pages.MESSAGE] += 1  # first: what comes without it is the end
+        with _of_a_worker():
+            self._channel.send(message, deadline)
             if descriptor is not None:
                 self._channel.send_descriptor(descriptor, deadline)
+
+    def answers_within(self, seconds: float) -> bool:
+        """Is there an answer to what was said, before this time is over?"""
+        with _of_a_worker():
+            return self._channel.says_within(seconds)
+
+    def reply(self, deadline: float) -> Any:
+        """The answer to what was said."""
+        with _of_a_worker():
             reply = json.loads(self._channel.receive(deadline))
             failed = _failed(reply["failed"]) if "failed" in reply else None
             answer = None if failed else reply["answer"]
-        except TimeoutError:
-            raise WorkerLate from None
-        except (OSError, EOFError, *_NONSENSE):
-            raise WorkerGone from None
         if failed:
             raise failed
         self._asked_s = time.monotonic()
@@ -160,8 +173,7 @@ class JudgeEnd:
     def lend(self, name: str, value: Any, timeout_s: float, **arguments: Any) -> Any:
         """Make a request about nested values, which lie in the arena until the next call."""
         layout, spans = lay_out(value)
-        self._use_arena(layout.places()[-1], timeout_s)
-        self._layout = None
+        self.use_arena(layout.places()[-1], timeout_s)
         self._put(layout, spans)
         return self.request(name, timeout_s, layout=layout.as_json(), **arguments)
 
@@ -171,30 +183,32 @@ class JudgeEnd:
         out_bytes: how large an output to expect, its tensors put one after another.
         """
         layout, _ = lay_out(inputs)
-        gpu = self._device.type == "cuda"
+        gpu = self.device.type == "cuda"
         end = layout.places()[-1]
         late = _late(layout) if gpu else []
         begins = [end + at * _LATE_BYTES for at in range(len(late))]
         out = (end + len(late) * _LATE_BYTES, out_bytes if gpu else 0)
-        self._use_arena(sum(out), timeout_s)
+        self.use_arena(sum(out), timeout_s)
         self._out = out
         self._late = [(at, of, n) for (at, n), of in zip(late, begins, strict=True)]
         self.request("bring", timeout_s, layout=layout.as_json(), out=out, late=self._late)
         self._layout, self._told = layout, []
 
-    def _use_arena(self, nbytes: int, timeout_s: float) -> None:
-        """Have an arena of at least so many bytes."""
+    def use_arena(self, nbytes: int, timeout_s: float) -> Arena:
+        """An arena of at least so many bytes, which the worker has as well."""
+        self._layout = None
         if self._arena is not None and len(self._arena.memory) >= nbytes:
-            return
+            return self._arena
         self.forget()
-        self._arena = Arena(self._device, nbytes)
-        arguments = {"nbytes": len(self._arena.memory)}
+        self._arena = Arena(self.device, nbytes)
         deadline = time.monotonic() + timeout_s
+        self.say("arena", {"nbytes": len(self._arena.memory)}, deadline, self._arena.descriptor)
         try:
-            self._asked("arena", arguments, deadline, self._arena.descriptor)
+            self.reply(deadline)
         except WorkerFailed:
             self.forget()  # it has none
             raise
+        return self._arena
 
     def forget(self) -> None:
         """Let go of the arena; the worker does so when it is told to."""
@@ -225,35 +239,39 @@ class JudgeEnd:
         self._out_bytes = out_bytes
         if time.monotonic() - self._asked_s > _ASLEEP_S:
             self.request("wake", timeout_s)
-        self._page.slots[pages.SEED] = seed
-        self._page.slots[pages.UNHURRIED] = unhurried
+        self.page.slots[pages.SEED] = seed
+        self.page.slots[pages.UNHURRIED] = unhurried
         time_us = self._clocked(layout, spans, time.monotonic() + timeout_s)
         try:
-            with nullcontext() if self._device.type == "cuda" else self._held.stopped():
+            with nullcontext() if self.device.type == "cuda" else self._held.stopped():
                 answer = self._answer(spans, time_us, check_inputs, take)
         except Gone:
             raise WorkerGone from None
         if check_inputs:
             # A worker is believed in what convicts it.
-            self._wait(pages.LOOKED, self._number, time.monotonic() + timeout_s)
-            if self._page.slots[pages.ALTERED]:
+            self.wait(pages.LOOKED, self._number, time.monotonic() + timeout_s)
+            if self.page.slots[pages.ALTERED]:
                 return replace(answer, mutated=True)
         return answer
 
+    def next_number(self) -> int:
+        """Of a call, or of a batch of calls."""
+        self._number += 1
+        return self._number
+
     def _clocked(self, layout: Layout, spans: Sequence[Tensor], deadline: float) -> float:
         """Put the inputs in place and have the call made; how many microseconds it took."""
-        slots = self._page.slots
-        self._number = number = self._number + 1
-        slots[pages.ASKED] = number
-        self._wait(pages.READY, number, deadline)
+        slots = self.page.slots
+        slots[pages.ASKED] = number = self.next_number()
+        self.wait(pages.READY, number, deadline)
         self._put(layout, spans)  # not before: whoever looks out for them has no time to use it
         slots[pages.DONE] = 0
         start_ns = time.perf_counter_ns()
         slots[pages.GO] = number
-        self._wait(pages.DONE, number, deadline)
+        self.wait(pages.DONE, number, deadline)
         wall_us = (time.perf_counter_ns() - start_ns) / 1e3
         self._asked_s = time.monotonic()
-        if self._device.type == "cpu":
+        if self.device.type == "cpu":
             return wall_us
         device_us = slots[pages.TIME_NS] / 1e3
         if not 0 < device_us <= wall_us:
@@ -272,14 +290,14 @@ class JudgeEnd:
             memory[of : of + n].copy_(memory[at : at + n])
         for (at, _, n), old in zip(late, before, strict=True):
             memory[at : at + n].copy_(old)
-        if self._device.type == "cuda":
+        if self.device.type == "cuda":
             torch.cuda.current_stream().synchronize()
 
-    def _wait(self, flag: int, number: int, deadline: float) -> None:
-        slots = self._page.slots
-        if not self._page.wait(
+    def wait(self, flag: int, number: int, deadline: float) -> None:
+        slots = self.page.slots
+        if not self.page.wait(
             lambda: slots[flag] == number or slots[pages.FAILED] == number,
-            spin_s=0.1 if self._device.type == "cpu" else 0.005,
+            spin_s=0.1 if self.device.type == "cpu" else 0.005,
             nap_share=1e-3,
             deadline=deadline,
             alive=self._held.alive,
@@ -287,7 +305,7 @@ class JudgeEnd:
             raise WorkerLate if self._held.alive() else WorkerGone
         if slots[pages.FAILED] == number:
             try:
-                failed = _failed(self._page.text())
+                failed = _failed(self.page.text())
             except _NONSENSE:
                 raise WorkerGone from None
             raise failed
@@ -305,13 +323,13 @@ class JudgeEnd:
             not torch.equal(self._arena.memory[at : at + len(span)], span)
             for at, span in zip(self._layout.places(), spans, strict=False)
         )
-        copied = bool(self._page.slots[pages.COPIED])
+        copied = bool(self.page.slots[pages.COPIED])
         value = self._taken(tree, found, copied) if take else None
-        return Answer(value, time_us, frozenset(x.device for x in found), mutated)
+        return Answer(value, frozenset(x.device for x in found), mutated, time_us)
 
     def _found(self) -> tuple[Any, list[Found]]:
         """The output as the worker tells of it. Raises NotPlain."""
-        slots = self._page.slots
+        slots = self.page.slots
         try:
             if slots[pages.LENGTH] == 0:
                 count = slots[pages.DIMENSIONS]
@@ -327,21 +345,17 @@ class JudgeEnd:
                     device,
                 ]
                 return ["tensor", 0], [_read(told)]
-            text = self._page.text()
-            if "not_plain" not in text:
-                return text["tree"], [_read(told) for told in text["leaves"]]
-            holds = str(text["not_plain"])[:200]
+            text = self.page.text()
         except _NONSENSE:
-            raise NotPlain("the output cannot be told what it is made of") from None
-        plain = " ".join(holds.split())
-        raise NotPlain(f"the output is not made of plain tensors: it holds {plain}")
+            raise NotPlain(_UNTOLD) from None
+        return found_in(text)
 
     def _taken(self, tree: Any, found: Sequence[Found], copied: bool) -> Any:
         """The output in memory of our own. Raises NotPlain."""
         take: Callable[[Sequence[Found]], list[Tensor]]
-        take = self._copied if self._device.type == "cuda" else self._read
+        take = self._copied if self.device.type == "cuda" else self._read
         try:
-            return built(tree, take(found) if copied else [_absent(x) for x in found])
+            return built(tree, take(found) if copied else [absent(x) for x in found])
         except (ValueError, RuntimeError) as error:
             if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
                 raise  # it is the judge that lacks room
@@ -354,7 +368,7 @@ class JudgeEnd:
         end = sum(self._out)
         for x in found:
             if x.device != "cuda" or at + x.nbytes > end:
-                tensors.append(_absent(x))
+                tensors.append(absent(x))
                 continue
             piece = self._arena.memory[at : at + x.nbytes].clone()
             tensors.append(piece.view(x.dtype).view(x.shape))
@@ -370,7 +384,7 @@ class JudgeEnd:
             leaf = Leaf(x.dtype, x.shape, x.stride, 0, 0)
             room, spread = room - x.nbytes, spread - leaf.extent
             if x.device != "cpu" or room < 0 or spread < 0:
-                tensors.append(_absent(x))
+                tensors.append(absent(x))
             else:
                 tensors.append(leaf.of(self._held.read(x.address, leaf.extent)).contiguous())
         return tensors
@@ -383,7 +397,7 @@ class JudgeEnd:
                 yield None
                 continue
             try:
-                copied = self._device.type == "cpu" or self.request("again", timeout_s, ago=ago)
+                copied = self.device.type == "cpu" or self.request("again", timeout_s, ago=ago)
                 yield self._taken(tree, found, bool(copied))
             except Gone:
                 raise WorkerGone from None
@@ -393,6 +407,28 @@ class JudgeEnd:
     def close(self) -> None:
         with self._undo:
             self.forget()
+
+
+@contextmanager
+def _of_a_worker() -> Iterator[None]:
+    """What goes wrong in here is the worker's doing."""
+    try:
+        yield
+    except TimeoutError:
+        raise WorkerLate from None
+    except (OSError, EOFError, *_NONSENSE):
+        raise WorkerGone from None
+
+
+def found_in(told: Any) -> tuple[Any, list[Found]]:
+    """The output as a worker tells of it in words. Raises NotPlain."""
+    try:
+        if "not_plain" not in told:
+            return told["tree"], [_read(leaf) for leaf in told["leaves"]]
+        holds = " ".join(str(told["not_plain"])[:200].split())
+    except _NONSENSE:
+        raise NotPlain(_UNTOLD) from None
+    raise NotPlain(f"the output is not made of plain tensors: it holds {holds}")
 
 
 def _read(told: Sequence[Any]) -> Found:
@@ -405,7 +441,7 @@ def _read(told: Sequence[Any]) -> Found:
     return Found(DTYPES[dtype], tuple(shape), tuple(stride), address, str(device)[:20])
 
 
-def _absent(found: Found) -> Tensor:
+def absent(found: Found) -> Tensor:
     return torch.empty(found.shape, dtype=found.dtype, device="meta")
 
 

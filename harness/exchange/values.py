@@ -62,9 +62,9 @@ class Layout:
     spans: tuple[int, ...]
     """Bytes of each piece of memory that tensors lie in."""
 
-    def places(self) -> list[int]:
+    def places(self, start: int = 0) -> list[int]:
         """Where each span begins if they are put one after another; the last is where they end."""
-        places = [0]
+        places = [start]
         for nbytes in self.spans:
             places.append(places[-1] + -(-nbytes // ALIGNMENT) * ALIGNMENT)
         return places

@@ -4,6 +4,7 @@ their outputs lie.
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import os
@@ -74,6 +75,8 @@ class WorkerEnd:
         self._layout: Layout | None = None
         self._brought: Any = None
         """Where the inputs lay when they were new."""
+        self._queued = 0
+        """The number of a batch whose calls are queued and not done."""
         self._outputs: list[Sequence[Tensor]] = []
         """Of the last calls: what was put out stays there until it was looked at again."""
 
@@ -91,6 +94,7 @@ class WorkerEnd:
         slots, heard, asked = self._page.slots, 0, 0
         own: dict[str, Callable[..., Any]] = {
             "arena": self.use_arena,
+            "batch": functools.partial(self.queue, ready),
             "bring": self.bring,
             "again": self.again,
             "wake": lambda: None,
@@ -121,6 +125,8 @@ class WorkerEnd:
             except Exception as error:
                 reply = {"failed": failure(error)}
             self._conn.send_bytes(json.dumps(reply).encode())
+            if self._queued:
+                self._finish(failure)
 
     def use_arena(self, nbytes: int) -> None:
         """Map the memory whose descriptor follows, in place of what there was."""
@@ -138,17 +144,17 @@ class WorkerEnd:
         memory = self._arena.memory
         self._layout = from_json(layout)
         self.inputs = self.value(self._layout)
-        self._brought = _places(self.inputs)
+        self._brought = _as_they_lie(self.inputs)
         self._out = out
         self._timer.late = (
             [memory[at : at + n] for at, _, n in late],
             [memory[of : of + n] for _, of, n in late],
         )
 
-    def value(self, layout: Layout) -> Any:
-        """What the judge has put at the arena's beginning, in place."""
+    def value(self, layout: Layout, begin: int = 0) -> Any:
+        """What the judge has put into the arena, from there on, in place."""
         assert self._arena is not None
-        ends = zip(layout.places(), layout.spans, strict=False)
+        ends = zip(layout.places(begin), layout.spans, strict=False)
         return layout.value([self._arena.memory[at : at + n] for at, n in ends])
 
     def again(self, ago: int) -> bool:
@@ -181,20 +187,12 @@ class WorkerEnd:
             gc.collect(1)  # what the last call left in a circle
             with torch.no_grad():
                 slots[pages.READY] = number
-                if not self._page.wait(
-                    lambda: slots[pages.GO] == number,
-                    spin_s=1.0,
-                    nap_share=0.05,
-                    alive=self._judge_is_there,
-                ):
-                    raise EOFError
+                self._wait_for(pages.GO, number)
                 value = timer.take(lambda: forward(*inputs))
                 leaves = self._put(value)
                 slots[pages.TIME_NS] = timer.finish()
         except Exception as error:
-            told = dict(failure(error))
-            self._page.put_text({**told, "reason": told["reason"][:_LONGEST_REASON]})
-            slots[pages.FAILED] = number
+            self._fail(number, error, failure)
             return
         finally:
             slots[pages.READY] = 0
@@ -206,10 +204,74 @@ class WorkerEnd:
         judge if this one changed that. Its clock has stopped before."""
         slots = self._page.slots
         slots[pages.ALTERED] = False
-        if self._layout is not None and _places(self.inputs) != self._brought:
+        if self._layout is not None and _as_they_lie(self.inputs) != self._brought:
             slots[pages.ALTERED] = True
             self.inputs = self.value(self._layout)
         slots[pages.LOOKED] = number
+
+    def queue(
+        self,
+        ready: Callable[[int], Forward],
+        layout: Mapping[str, Any],
+        out_bytes: int,
+        seeds: Sequence[int],
+        word: int,
+        number: int,
+    ) -> list[dict[str, Any]]:
+        """Queue a batch of calls, to begin when the judge has put `number` at the place `word`;
+        tell what they return. Where no stream can be held, they are made once it says so.
+
+        Their inputs lie one after another in the arena, laid out alike, and after them places of
+        out_bytes for what each returns.
+        """
+        assert self._arena is not None
+        memory, alike = self._arena.memory, from_json(layout)
+        *_, size = alike.places()
+        self.inputs, self._layout, self._outputs = [], None, []
+        self._queued = number
+        if not self._arena.hold(word, number):
+            self._wait_for(pages.GO, number)
+        told, into, out_of = [], [], []
+        with torch.no_grad():
+            for call, seed in enumerate(seeds):
+                forward = ready(seed)
+                value = forward(*self.value(alike, call * size))
+                words, leaves = _told(value)
+                begin = len(seeds) * size + call * out_bytes
+                places = _places(memory[begin : begin + out_bytes], leaves)
+                if places is not None:
+                    into += places
+                    out_of += leaves
+                told.append({**words, "copied": places is not None})
+            if into:
+                torch._foreach_copy_(into, out_of)
+        return told
+
+    def _finish(self, failure: Failure) -> None:
+        """Wait until a batch is done, and say so."""
+        number, self._queued = self._queued, 0
+        assert self._arena is not None
+        try:
+            self._arena.synchronize()
+        except Exception as error:
+            self._fail(number, error, failure)
+        else:
+            self._page.slots[pages.DONE] = number
+
+    def _fail(self, number: int, error: Exception, failure: Failure) -> None:
+        told = dict(failure(error))
+        self._page.put_text({**told, "reason": told["reason"][:_LONGEST_REASON]})
+        self._page.slots[pages.FAILED] = number
+
+    def _wait_for(self, flag: int, number: int) -> None:
+        """Wait for the judge to set it. Raises EOFError if the judge is gone."""
+        if not self._page.wait(
+            lambda: self._page.slots[flag] == number,
+            spin_s=1.0,
+            nap_share=0.05,
+            alive=self._judge_is_there,
+        ):
+            raise EOFError
 
     def _judge_is_there(self) -> bool:
         """Is the judge there? It says nothing of itself, so what comes otherwise is the end."""
@@ -236,17 +298,8 @@ class WorkerEnd:
                 slots[pages.LENGTH] = 0
                 slots[pages.COPIED] = self._copy_out(leaves)
                 return leaves
-        leaves = []
-        try:
-            tree = flatten(value, lambda x: leaves.append(resolved(x)), (Tensor,))
-        except NotPlain as error:
-            self._page.put_text({"not_plain": str(error)})
-            return []
-        told = [
-            [NUMBER[x.dtype], x.shape, x.stride(), Tensor.data_ptr(x), x.device.type]
-            for x in leaves
-        ]
-        self._page.put_text({"tree": tree, "leaves": told})
+        words, leaves = _told(value)
+        self._page.put_text(words)
         slots[pages.COPIED] = self._copy_out(leaves)
         return leaves
 
@@ -254,18 +307,43 @@ class WorkerEnd:
         """Copy tensors, densely, to where the judge takes them from; False if they do not fit."""
         if self._device.type != "cuda" or self._arena is None:
             return True
-        at, room = self._out
-        end = at + room
-        for leaf in leaves:
-            if at + leaf.nbytes > end or leaf.device.type != "cuda":
-                return False
-            place = self._arena.memory[at : at + leaf.nbytes]
-            place.view(leaf.dtype).view(leaf.shape).copy_(leaf)
-            at += -(-leaf.nbytes // ALIGNMENT) * ALIGNMENT
-        return True
+        begin, room = self._out
+        places = _places(self._arena.memory[begin : begin + room], leaves)
+        for place, leaf in zip(places or [], leaves, strict=False):
+            place.copy_(leaf)
+        return places is not None
 
 
-def _places(inputs: Sequence[Any]) -> Any:
+def _told(value: Any) -> tuple[dict[str, Any], list[Tensor]]:
+    """An output in words, and its tensors, which are where it says as long as they are kept."""
+    leaves: list[Tensor] = []
+    try:
+        tree = flatten(value, lambda x: leaves.append(resolved(x)), (Tensor,))
+    except NotPlain as error:
+        return {"not_plain": str(error)}, []
+    return {
+        "tree": tree,
+        "leaves": [
+            [NUMBER[x.dtype], x.shape, x.stride(), Tensor.data_ptr(x), x.device.type]
+            for x in leaves
+        ],
+    }, leaves
+
+
+def _places(room: Tensor, leaves: Sequence[Tensor]) -> list[Tensor] | None:
+    """Where in this memory each of these tensors is to be copied, densely, one after another; None
+    if they do not fit."""
+    at, places = 0, []
+    for leaf in leaves:
+        piece = room[at : at + leaf.nbytes]
+        if len(piece) < leaf.nbytes or leaf.device.type != room.device.type:
+            return None
+        places.append(piece.view(leaf.dtype).view(leaf.shape))
+        at += -(-leaf.nbytes // ALIGNMENT) * ALIGNMENT
+    return places
+
+
+def _as_they_lie(inputs: Sequence[Any]) -> Any:
     """Where the tensors of inputs lie, and how; None if they hold anything else by now."""
     tensors: list[Tensor] = []
     try:

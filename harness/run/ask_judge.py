@@ -182,12 +182,24 @@ class JudgeClient:
         comparison = answer["comparison"]
         return answer["times_us"], _comparison(comparison) if comparison else None
 
-    def handover(self, worker: WorkerClient) -> float:
+    def handover(self, worker: WorkerClient) -> Mapping[str, float | None]:
         """What a call that does nothing takes, in microseconds: all times have it in them.
 
-        The worker has no model for the case afterwards: dismiss it.
+        `call_us` by the timer, and `batch_us` by the judge's clock in a batch of one call, None on
+        a CPU.
         """
-        return float(self._about(worker, "handover", self._plan.timeout_s))
+        self.construct(worker)
+        answer: Mapping[str, float | None] = self._about(worker, "handover", self._plan.timeout_s)
+        return answer
+
+    def bound(self, worker: WorkerClient, calls: int, rough_us: float) -> Mapping[str, Any]:
+        """One batch of a worker's calls, as `Judge.bound` has it, but for `comparison`: a
+        Comparison, or None. Raises as `answer` does."""
+        timeout_s = COMPARE_TIMEOUT_S + 10 * calls * rough_us / 1e6
+        answer = self._about(worker, "bound", timeout_s, calls=calls)
+        self._made = NONE_NOW
+        found = answer.get("comparison")
+        return {**answer, "comparison": _comparison(found) if found else None}
 
     def fallback(self, worker: WorkerClient) -> str:
         """What a kernel's file goes on without, if an extension of its own could not be had."""

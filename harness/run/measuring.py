@@ -8,12 +8,30 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from harness.children import ChildFailed
-from harness.records import BASELINES, KERNEL, Case, Comparison, Status, Timing
+from harness.records import (
+    BASELINES,
+    CLOCK,
+    HELD,
+    KERNEL,
+    LOOSE,
+    Bound,
+    Case,
+    Comparison,
+    Status,
+    Timing,
+)
 from harness.run.ask_judge import COMPILE_TIMEOUT_S, CaseFailed, JudgeClient, JudgeDied
 from harness.run.ask_worker import WorkerClient
 from harness.run.crew import Crew
 from harness.run.plan import Plan, Report
-from harness.timing import stats
+from harness.timing import bound, stats
+
+EAGER = "eager"
+"""The baseline whose worker is asked what a call takes that does nothing."""
+FEWER = 8
+"""A batch of calls that cannot all be queued is followed by one of an 8th of them."""
+AGAIN = 3
+"""So many more batches, where one does not bear a time out."""
 
 
 class _BeginAgain(Exception):
@@ -40,6 +58,17 @@ class _CaseSoFar:
     """What each took beside every kernel that has been timed."""
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What came of timing a kernel on a case."""
+
+    timings: Mapping[str, Timing]
+    """By subject: KERNEL, and every baseline that works on the case."""
+    bound: Bound
+    doubt: str
+    """Why the kernel's time is not believed; "" if it is."""
+
+
 class Stopwatch:
     """Times kernels beside the baselines of a case."""
 
@@ -49,9 +78,13 @@ class Stopwatch:
         self._crew = crew
         self._report = report
         self._so_far = _CaseSoFar(-1)
+        self.handover_us: float | None = None
+        """What a call that does nothing takes; None where nothing was timed."""
+        self._batch_us: float | None = None
+        """What a batch of one such call takes, where there are batches."""
 
-    def measure(self, worker: WorkerClient, case: Case, index: int) -> dict[str, Timing]:
-        """Timings by subject: KERNEL, and every baseline that works on the case.
+    def measure(self, worker: WorkerClient, case: Case, index: int) -> Measured:
+        """Time a kernel beside its baselines, and have the judge's clock bear that out.
 
         Where a median comes out uncertain, all is measured once more, and what is less uncertain
         stands: a machine that was busy for a moment is not the kernel's fault.
@@ -66,18 +99,10 @@ class Stopwatch:
             except _BeginAgain:
                 continue
 
-    def handover(self, case: Case, index: int) -> float | None:
-        """What a call that does nothing takes on this case, in microseconds, by the worker of a
-        baseline that was timed on it; None without one."""
-        for name in self._so_far.rough_us if self._so_far.index == index else ():
-            with contextlib.suppress(ChildFailed, CaseFailed, JudgeDied):
-                worker = self._crew.baseline(name, case)
-                if worker.constructed:
-                    return self._judge.handover(worker)
-        return None
-
-    def _measure(self, worker: WorkerClient, case: Case) -> dict[str, Timing]:
+    def _measure(self, worker: WorkerClient, case: Case) -> Measured:
         baselines = self._baselines(worker, case)
+        if self.handover_us is None:
+            self._take_handover(case)
         effort, so_far = self._plan.effort, self._so_far
         own_us = self._judge.warm_up(worker, effort.warm_up_s, self._plan.timeout_s)
         subjects = {**baselines, KERNEL: worker}
@@ -92,7 +117,49 @@ class Stopwatch:
             timings = min(once(), timings, key=_uncertain)
         for name in baselines:
             so_far.medians_us.setdefault(name, []).append(timings[name].median_us)
-        return timings
+        return Measured(timings, *self._bounded(worker, timings[KERNEL].median_us))
+
+    def _bounded(self, worker: WorkerClient, latency_us: float) -> tuple[Bound, str]:
+        """What the judge's clock says of a kernel with this median, and why that is not believed.
+
+        What else the machine does only adds to a batch: the shortest counts, and others follow
+        while it does not bear the median out. Calls that are too many to be queued, are fewer then.
+        """
+        if self._plan.machine.kind == "cpu":
+            return Bound(CLOCK), ""
+        calls = bound.calls_for(latency_us)
+        found, least = self._batch(worker, calls, latency_us)
+        if found.kind == LOOSE and calls > FEWER:
+            found, least = self._batch(worker, calls // FEWER, latency_us)
+        for _ in range(AGAIN):
+            if found.kind == LOOSE or found.us is None or found.us <= latency_us:
+                break
+            again, _ = self._batch(worker, found.calls or 1, latency_us)
+            found = min(again, found, key=lambda b: (b.kind != HELD, b.us or 0.0))
+        return found, bound.doubt(latency_us, found, self.handover_us, least)
+
+    def _batch(
+        self, worker: WorkerClient, calls: int, latency_us: float
+    ) -> tuple[Bound, float | None]:
+        """One batch, and what its output's bytes take at least, in microseconds, each call."""
+        took = self._judge.bound(worker, calls, latency_us)
+        if took["calls"] is None:
+            return Bound(LOOSE), None
+        if (comparison := took["comparison"]) and comparison.status:
+            raise WrongWhenTimed(comparison)
+        us = None
+        if self._batch_us is not None:
+            us = bound.per_call_us(
+                took["wall_us"], took["calls"], took["copies_us"], self._batch_us
+            )
+        kind = HELD if took["held"] else LOOSE
+        return Bound(kind, us, took["calls"]), took["floor_us"]
+
+    def _take_handover(self, case: Case) -> None:
+        """Measure what a call takes that does nothing, by the worker of a baseline."""
+        with contextlib.suppress(ChildFailed, CaseFailed, JudgeDied):
+            took = self._judge.handover(self._crew.baseline(EAGER, case))
+            self.handover_us, self._batch_us = took["call_us"], took["batch_us"]
 
     def _baselines(self, kernel: WorkerClient, case: Case) -> dict[str, WorkerClient]:
         """The workers of the baselines that work on this case, warmed up."""

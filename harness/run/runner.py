@@ -16,6 +16,7 @@ from harness.catalog.facts import unsupported
 from harness.children import ChildFailed, uninterrupted
 from harness.records import (
     KERNEL,
+    Bound,
     Build,
     Case,
     Comparison,
@@ -65,7 +66,7 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> float | Non
                 writer.append(result)
                 report.row(result)
         patience_s = 3.0
-        return runner.handover_us
+        return runner.stopwatch.handover_us
     finally:
         with uninterrupted(discard=patience_s == 0.0):
             runner.close(patience_s)
@@ -80,6 +81,7 @@ class Outcome:
     tried: list[tuple[Draw, Comparison]] = field(default_factory=list)
     timings: Mapping[str, Timing] = field(default_factory=dict)
     """By subject; empty if it was not timed."""
+    bound: Bound | None = None
     fallback: str = ""
     """What its file went on without, as its worker says."""
 
@@ -99,10 +101,8 @@ class Runner:
         self._report = report
         self.judge = JudgeClient(plan, logs, report)
         self._crew = Crew(plan, self.judge, logs)
-        self._stopwatch = Stopwatch(plan, self.judge, self._crew, report)
+        self.stopwatch = Stopwatch(plan, self.judge, self._crew, report)
         self.builds: dict[str, Build] = {}
-        self.handover_us: float | None = None
-        """What a call that does nothing takes; None where nothing was timed."""
         self._given_up: dict[str, str] = {}
         """Kernel name -> why the rest of its cases are not tried."""
 
@@ -114,8 +114,6 @@ class Runner:
             yield from self._rows(group, case, index)
             for kernel in group if len(kernels) > TOGETHER else ():
                 self._crew.drop(kernel.name)
-        if self.handover_us is None:
-            self.handover_us = self._stopwatch.handover(case, index)
         self._crew.dismiss_others()  # the baselines, until they are constructed for another case
         self.judge.end_case()
 
@@ -231,10 +229,13 @@ class Runner:
         """Time a kernel that was judged; what it returned meanwhile is judged as well."""
         assert outcome.verdict is not None
         try:
-            outcome.timings = self._with_worker(
+            measured = self._with_worker(
                 outcome, kernel, case, index,
-                lambda worker: self._stopwatch.measure(worker, case, index),
+                lambda worker: self.stopwatch.measure(worker, case, index),
             )  # fmt: skip
+            outcome.timings, outcome.bound = measured.timings, measured.bound
+            if measured.doubt:
+                outcome.failed(Verdict(Status.SUSPECT, measured.doubt))
         except WrongWhenTimed as wrong:
             outcome.verdict = ruling.when_timed(outcome.verdict, wrong.comparison)
         except ChildFailed as failed:
@@ -305,6 +306,8 @@ class Runner:
         fallback = outcome.fallback or (build.fallback if build else "")
         baselines = dict(outcome.timings)
         own = baselines.pop(KERNEL, None)
+        if not outcome.verdict.timed:  # what its process tells is not believed
+            own = None
         ranked = own is not None and outcome.verdict.status is Status.PASSED and not fallback
         return Result(
             problem=self._plan.problem.name,
@@ -315,6 +318,7 @@ class Runner:
             build=build,
             known_defect=kernel.known_defect,
             timing=own,
+            bound=outcome.bound,
             baselines=baselines,
             speedups={name: stats.speedup(t, own) for name, t in baselines.items()}
             if ranked and own

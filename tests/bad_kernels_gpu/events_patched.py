@@ -1,4 +1,4 @@
-"""PASSED: elapsed times a fifth of the true ones, in this process, gain nothing."""
+"""SUSPECT: elapsed times a fifth of the true ones, in this process."""
 
 import torch
 import torch.nn as nn

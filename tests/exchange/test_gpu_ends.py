@@ -15,6 +15,7 @@ from exchange.test_arena import open_files
 from exchange.test_values import same
 
 from harness.exchange.arena import Arena
+from harness.exchange.judge_batch import Batch, batch
 from harness.exchange.judge_end import Answer, JudgeEnd, WorkerFailed
 from harness.exchange.values import lay_out
 
@@ -202,3 +203,45 @@ def test_a_call_that_fails_says_why_and_the_worker_goes_on() -> None:
         for _ in range(2):
             with pytest.raises(WorkerFailed, match="no"):
                 call(end, numbers(0))
+
+
+# batches
+
+
+def in_a_batch(end: JudgeEnd, calls: int = 8) -> Batch:
+    live = torch.empty(NUMBERS, device=CUDA)
+    return batch(end, lambda at: [live.fill_(at + 1)], range(calls), 4 * NUMBERS, PATIENCE_S)
+
+
+def test_calls_are_queued_before_the_first_begins() -> None:
+    with both(on_gpu.slow) as end:
+        call(end, numbers(0))
+        done = in_a_batch(end)
+    assert done.held
+    assert [output.value.unique().tolist() for output in done.outputs] == [
+        [n + 2] for n in range(8)
+    ]
+    assert done.wall_us > 8 * 20_000 > done.copies_us > 0
+
+
+def test_calls_that_wait_for_the_device_are_made_all_the_same() -> None:
+    with both(on_gpu.waits) as end:
+        done = in_a_batch(end)
+        assert not done.held
+        assert [o.value.unique().tolist() for o in done.outputs] == [[n + 2] for n in range(8)]
+        assert torch.equal(call(end, numbers(0)).value, numbers(0) + 1)
+
+
+@pytest.mark.parametrize("forward", [on_gpu.beside, on_gpu.double])
+def test_work_on_another_stream_is_not_waited_for(forward: Callable[..., Any]) -> None:
+    with both(forward) as end:
+        done = in_a_batch(end, 2)
+        right = [o.value.unique().tolist() for o in done.outputs] == [[2], [4]]
+        assert right == (forward is on_gpu.double)
+
+
+def test_a_call_that_fails_lets_the_stream_go_on() -> None:
+    with both(on_gpu.fail) as end:
+        for _ in range(2):
+            with pytest.raises(WorkerFailed, match="no"):
+                in_a_batch(end)

@@ -242,6 +242,7 @@ def test_a_layout_survives_being_text() -> None:
 def test_spans_lie_apart_and_aligned() -> None:
     layout = Layout(None, (), (1, 0, ALIGNMENT, ALIGNMENT + 1))
     assert layout.places() == [0, 256, 256, 512, 1024]
+    assert layout.places(start=512)[-1] == 1536
 
 
 class Sub(Tensor):

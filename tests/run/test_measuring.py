@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pretended import ANSWERS, PLAN, Go, Stage, Worker, fails, kernel
+from pretended import ANSWERS, GPU, PLAN, WRONG, Go, Stage, Worker, fails, kernel
 
-from harness.records import Status
+from harness.records import Bound, Status
 
 P = Status.PASSED
 
@@ -119,3 +119,103 @@ def test_baselines_are_warmed_up_once_for_all_kernels_of_a_case(go: Go, stage: S
     go(cases=PLAN.cases[:1])
     assert stage.asked.count("judge warm_up eager") == 1
     assert stage.asked.count("judge warm_up a") == stage.asked.count("judge warm_up b") == 1
+
+
+# the judge's clock over a batch
+
+
+def on_a_gpu(go: Go, **changes: Any) -> Any:
+    (row,) = go(kernels=[kernel("a")], cases=PLAN.cases[:1], machine=GPU, **changes).rows
+    return row
+
+
+def batches(stage: Stage) -> list[int]:
+    """How many calls each was to have."""
+    return [given["calls"] for asked, given in stage.arguments if asked == "judge bound a"]
+
+
+def test_on_a_cpu_the_judges_clock_is_the_only_one(go: Go, stage: Stage) -> None:
+    (row, *_) = go().rows
+    assert row.bound == Bound("clock")
+    assert "judge bound a" not in stage.asked
+
+
+def test_a_time_above_the_bound_is_believed(go: Go, stage: Stage) -> None:
+    row = on_a_gpu(go)
+    assert row.verdict.status is P and row.timing.median_us > 100
+    assert row.bound == Bound("held", pytest.approx(90.0), 29)
+    assert batches(stage) == [29]  # as many calls as take 3 ms
+
+
+def test_a_time_below_the_bound_is_suspect_and_no_speedup(go: Go, stage: Stage) -> None:
+    stage.answers["judge block a"] = [[10.0, 11.0]]
+    row = on_a_gpu(go)
+    assert row.verdict.status is Status.SUSPECT
+    assert "10.5 µs a call, and by the judge's clock 64 calls took 90 µs" in row.verdict.reason
+    assert row.timing is None and row.speedups == {}
+    assert set(row.baselines) == {"eager", "compile"}
+    assert row.bound.us == pytest.approx(90)
+    assert batches(stage) == [64] * 4
+
+
+def test_the_shortest_of_some_batches_counts(go: Go, stage: Stage) -> None:
+    disturbed = {"wall_us": 9_000.0}
+    stage.answers["judge bound a"] = [disturbed, disturbed, {}]
+    row = on_a_gpu(go)
+    assert row.verdict.status is P and row.bound.us == pytest.approx(90)
+    assert batches(stage) == [29] * 3
+
+
+def test_calls_that_cannot_all_be_queued_are_fewer(go: Go, stage: Stage) -> None:
+    stage.answers["judge bound a"] = [{"held": False}, {}]
+    assert on_a_gpu(go).bound == Bound("held", pytest.approx(90), 3)
+    assert batches(stage) == [29, 3]
+
+
+def test_a_loose_bound_is_told_and_doubts_nothing(go: Go, stage: Stage) -> None:
+    stage.answers["judge bound a"] = [{"held": False, "wall_us": 90_000.0}]
+    row = on_a_gpu(go)
+    assert row.verdict.status is P and row.bound.kind == "loose" and row.bound.us > 1_000
+
+
+@pytest.mark.parametrize(
+    "answer, says",
+    [
+        ({"floor_us": 200.0}, "to write the output takes 200 µs"),
+        ({"calls": None}, ""),
+        ({"copies_us": 1e6}, ""),
+        ({"floor_us": None}, ""),
+    ],
+)
+def test_what_bounds_a_time_besides(answer: Any, says: str, go: Go, stage: Stage) -> None:
+    stage.answers["judge bound a"] = [answer]
+    row = on_a_gpu(go)
+    assert row.verdict.status is (Status.SUSPECT if says else P)
+    assert says in row.verdict.reason
+    assert (row.bound.us is None) == ("floor_us" not in answer)
+
+
+def test_less_than_a_call_that_does_nothing_is_suspect(go: Go, stage: Stage) -> None:
+    stage.answers |= {"judge block a": [[1.0]], "judge bound a": [{"held": False}]}
+    assert "a call that does nothing takes 5 µs" in on_a_gpu(go).verdict.reason
+
+
+def test_a_wrong_call_in_a_batch_is_a_wrong_kernel(go: Go, stage: Stage) -> None:
+    stage.answers["judge bound a"] = [{"comparison": WRONG}]
+    row = on_a_gpu(go)
+    assert row.verdict.status is Status.WRONG_VALUES and row.timing is None
+    assert "wrong while it was timed: off" in row.verdict.reason
+
+
+@pytest.mark.parametrize("answer, status", [(FAILED, "RUNTIME_ERROR"), (Worker.LATE, "TIMED_OUT")])
+def test_a_kernel_that_fails_in_a_batch_fails(
+    answer: Any, status: str, go: Go, stage: Stage
+) -> None:
+    stage.answers["judge bound a"] = [answer]
+    assert on_a_gpu(go).verdict.status == status
+
+
+def test_without_the_hand_over_nothing_is_doubted(go: Go, stage: Stage) -> None:
+    stage.answers |= {"judge handover": [FAILED], "judge block a": [[1.0]]}
+    row = on_a_gpu(go)
+    assert row.verdict.status is P and row.bound == Bound("held", None, 64)

@@ -107,14 +107,14 @@ def test_after_the_first_wrong_trial_the_others_are_not_run(go: Go, stage: Stage
 # timing
 
 
-def test_the_hand_over_is_measured_once_by_a_baseline(go: Go, stage: Stage) -> None:
-    assert go().handover_us == 5.0
+@pytest.mark.parametrize("baselines", [PLAN.baselines, ()])
+def test_the_hand_over_is_measured_once_by_eager(baselines: Any, go: Go, stage: Stage) -> None:
+    assert go(baselines=baselines).handover_us == 5.0
     assert [asked for asked in stage.asked if "handover" in asked] == ["judge handover eager"]
 
 
-@pytest.mark.parametrize("changes", [{"judge_only": True}, {"baselines": ()}])
-def test_without_a_baseline_the_hand_over_is_unknown(changes: dict, go: Go, stage: Stage) -> None:
-    assert go(**changes).handover_us is None
+def test_where_nothing_is_timed_the_hand_over_is_unknown(go: Go) -> None:
+    assert go(judge_only=True).handover_us is None
 
 
 def test_a_hand_over_that_fails_costs_nothing(go: Go, stage: Stage) -> None:
