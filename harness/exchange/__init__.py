@@ -1,8 +1,8 @@
 """What judge and worker share, and the one protocol by which every call is made.
 
 Two processes, three things between them: an arena (`arena.py`), where the judge puts inputs; a page
-of flags beside it (`page.py`); and a socket for what is long and slow, such as how a case's weights
-are laid out. A call, whatever it is for:
+of flags beside it (`page.py`), which tells of outputs as well (`output.py`); and a socket for what
+is long and slow, such as how a case's weights are laid out. A call, whatever it is for:
 
     judge                                     worker
     puts contents into the arena

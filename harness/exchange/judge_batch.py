@@ -19,7 +19,8 @@ from torch import Tensor
 
 from harness.exchange import page as pages
 from harness.exchange.arena import WORD_BYTES, Arena
-from harness.exchange.judge_end import JudgeEnd, Output, absent, found_in
+from harness.exchange.judge_end import JudgeEnd, Output
+from harness.exchange.output import absent, found_in
 from harness.exchange.values import ALIGNMENT, Layout, NotPlain, built, lay_out
 
 _QUEUED_S = 0.05

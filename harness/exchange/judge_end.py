@@ -5,7 +5,6 @@ output.
 from __future__ import annotations
 
 import json
-import math
 import os
 import random
 import time
@@ -22,25 +21,15 @@ from harness.channel import Channel
 from harness.exchange import page as pages
 from harness.exchange.arena import Arena
 from harness.exchange.hold import Gone, Held
+from harness.exchange.output import NONSENSE, Found, absent, found_on
 from harness.exchange.page import Page
-from harness.exchange.values import (
-    ALIGNMENT,
-    DTYPES,
-    Layout,
-    Leaf,
-    NotPlain,
-    built,
-    lay_out,
-)
+from harness.exchange.values import ALIGNMENT, Layout, Leaf, NotPlain, built, lay_out
 from harness.exchange.worker_end import LOOK_BACK
 
 _ROOM_BYTES = 64 << 20
 """How much more than is expected an output may come to."""
 _SPREAD = 64
 """How many times its bytes it may take up where it lies."""
-_NONSENSE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
-"""What comes of reading what is not as a worker of ours writes it."""
-_UNTOLD = "the output cannot be told what it is made of"
 _LATE_BYTES = 1024
 _LATE_PIECES = 2
 """Of each span, right before the call, on a GPU."""
@@ -68,21 +57,6 @@ class WorkerGone(Exception):
 
 class WorkerLate(Exception):
     """The worker did not answer in the time it had."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A tensor of an output as the worker tells of it: nothing of it is checked but its form."""
-
-    dtype: torch.dtype
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
-    address: int
-    device: str
-
-    @property
-    def nbytes(self) -> int:
-        return math.prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
@@ -306,7 +280,7 @@ class JudgeEnd:
         if slots[pages.FAILED] == number:
             try:
                 failed = _failed(self.page.text())
-            except _NONSENSE:
+            except NONSENSE:
                 raise WorkerGone from None
             raise failed
 
@@ -316,7 +290,7 @@ class JudgeEnd:
         assert self._layout is not None and self._arena is not None
         told: tuple[Any, list[Found]] = (None, [])  # where it cannot be told
         try:
-            tree, found = told = self._found()
+            tree, found = told = found_on(self.page)
         finally:
             self._told = [*self._told[-LOOK_BACK:], told]
         mutated = check_inputs and any(
@@ -326,29 +300,6 @@ class JudgeEnd:
         copied = bool(self.page.slots[pages.COPIED])
         value = self._taken(tree, found, copied) if take else None
         return Answer(value, frozenset(x.device for x in found), mutated, time_us)
-
-    def _found(self) -> tuple[Any, list[Found]]:
-        """The output as the worker tells of it. Raises NotPlain."""
-        slots = self.page.slots
-        try:
-            if slots[pages.LENGTH] == 0:
-                count = slots[pages.DIMENSIONS]
-                if not 0 <= count <= pages.MOST_DIMENSIONS:
-                    raise ValueError("so many dimensions")
-                sizes = list(slots[pages.SIZES : pages.SIZES + 2 * count])
-                device = pages.DEVICES[slots[pages.DEVICE]]
-                told = [
-                    slots[pages.DTYPE],
-                    sizes[:count],
-                    sizes[count:],
-                    slots[pages.ADDRESS],
-                    device,
-                ]
-                return ["tensor", 0], [_read(told)]
-            text = self.page.text()
-        except _NONSENSE:
-            raise NotPlain(_UNTOLD) from None
-        return found_in(text)
 
     def _taken(self, tree: Any, found: Sequence[Found], copied: bool) -> Any:
         """The output in memory of our own. Raises NotPlain."""
@@ -416,33 +367,8 @@ def _of_a_worker() -> Iterator[None]:
         yield
     except TimeoutError:
         raise WorkerLate from None
-    except (OSError, EOFError, *_NONSENSE):
+    except (OSError, EOFError, *NONSENSE):
         raise WorkerGone from None
-
-
-def found_in(told: Any) -> tuple[Any, list[Found]]:
-    """The output as a worker tells of it in words. Raises NotPlain."""
-    try:
-        if "not_plain" not in told:
-            return told["tree"], [_read(leaf) for leaf in told["leaves"]]
-        holds = " ".join(str(told["not_plain"])[:200].split())
-    except _NONSENSE:
-        raise NotPlain(_UNTOLD) from None
-    raise NotPlain(f"the output is not made of plain tensors: it holds {holds}")
-
-
-def _read(told: Sequence[Any]) -> Found:
-    dtype, shape, stride, address, device = told
-    numbers = (dtype, *shape, *stride)
-    if any(type(n) is not int or n.bit_length() > 63 for n in (*numbers, address)):
-        raise ValueError("no numbers")
-    if min(numbers) < 0 or len(shape) != len(stride):
-        raise ValueError("no such tensor")
-    return Found(DTYPES[dtype], tuple(shape), tuple(stride), address, str(device)[:20])
-
-
-def absent(found: Found) -> Tensor:
-    return torch.empty(found.shape, dtype=found.dtype, device="meta")
 
 
 def _late(layout: Layout) -> list[tuple[int, int]]:

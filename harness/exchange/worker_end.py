@@ -19,16 +19,9 @@ from torch import Tensor
 from harness.exchange import page as pages
 from harness.exchange.arena import Arena
 from harness.exchange.hold import let_read
+from harness.exchange.output import in_words, places_for, tell
 from harness.exchange.page import Page
-from harness.exchange.values import (
-    ALIGNMENT,
-    NUMBER,
-    Layout,
-    NotPlain,
-    flatten,
-    from_json,
-    resolved,
-)
+from harness.exchange.values import Layout, NotPlain, flatten, from_json
 
 
 class Timer(Protocol):
@@ -236,9 +229,9 @@ class WorkerEnd:
             for call, seed in enumerate(seeds):
                 forward = ready(seed)
                 value = forward(*self.value(alike, call * size))
-                words, leaves = _told(value)
+                words, leaves = in_words(value)
                 begin = len(seeds) * size + call * out_bytes
-                places = _places(memory[begin : begin + out_bytes], leaves)
+                places = places_for(memory[begin : begin + out_bytes], leaves)
                 if places is not None:
                     into += places
                     out_of += leaves
@@ -282,25 +275,8 @@ class WorkerEnd:
 
         Returns the tensors that it told of: they are there as long as these are kept.
         """
-        slots = self._page.slots
-        if type(value) is Tensor and value.layout is torch.strided:
-            value = resolved(value)
-            leaves = [value]
-            if len(value.shape) <= pages.MOST_DIMENSIONS and value.device.type in pages.DEVICES:
-                slots[pages.ADDRESS] = Tensor.data_ptr(value)
-                slots[pages.DTYPE] = NUMBER[value.dtype]
-                slots[pages.DEVICE] = pages.DEVICES.index(value.device.type)
-                slots[pages.DIMENSIONS] = len(value.shape)
-                at = pages.SIZES
-                for number in (*value.shape, *value.stride()):
-                    slots[at] = number
-                    at += 1
-                slots[pages.LENGTH] = 0
-                slots[pages.COPIED] = self._copy_out(leaves)
-                return leaves
-        words, leaves = _told(value)
-        self._page.put_text(words)
-        slots[pages.COPIED] = self._copy_out(leaves)
+        leaves = tell(self._page, value)
+        self._page.slots[pages.COPIED] = self._copy_out(leaves)
         return leaves
 
     def _copy_out(self, leaves: Sequence[Tensor]) -> bool:
@@ -308,39 +284,10 @@ class WorkerEnd:
         if self._device.type != "cuda" or self._arena is None:
             return True
         begin, room = self._out
-        places = _places(self._arena.memory[begin : begin + room], leaves)
+        places = places_for(self._arena.memory[begin : begin + room], leaves)
         for place, leaf in zip(places or [], leaves, strict=False):
             place.copy_(leaf)
         return places is not None
-
-
-def _told(value: Any) -> tuple[dict[str, Any], list[Tensor]]:
-    """An output in words, and its tensors, which are where it says as long as they are kept."""
-    leaves: list[Tensor] = []
-    try:
-        tree = flatten(value, lambda x: leaves.append(resolved(x)), (Tensor,))
-    except NotPlain as error:
-        return {"not_plain": str(error)}, []
-    return {
-        "tree": tree,
-        "leaves": [
-            [NUMBER[x.dtype], x.shape, x.stride(), Tensor.data_ptr(x), x.device.type]
-            for x in leaves
-        ],
-    }, leaves
-
-
-def _places(room: Tensor, leaves: Sequence[Tensor]) -> list[Tensor] | None:
-    """Where in this memory each of these tensors is to be copied, densely, one after another; None
-    if they do not fit."""
-    at, places = 0, []
-    for leaf in leaves:
-        piece = room[at : at + leaf.nbytes]
-        if len(piece) < leaf.nbytes or leaf.device.type != room.device.type:
-            return None
-        places.append(piece.view(leaf.dtype).view(leaf.shape))
-        at += -(-leaf.nbytes // ALIGNMENT) * ALIGNMENT
-    return places
 
 
 def _as_they_lie(inputs: Sequence[Any]) -> Any:
