@@ -39,8 +39,11 @@ def _spawn(mark: str, new_group: bool) -> int:
 def _detach(mark: str, how: str) -> int:
     """Start a process that is no part of this one's session; return its id."""
     idle = f"import os, time\n{_QUIT_FIRST_THREAD if how == 'threads' else ''}\ntime.sleep(600)"
-    if how == "again":  # a process that goes on in one of its own, over and over
-        idle = "import os, time\nwhile True:\n    if os.fork(): os._exit(0)\n    os.setsid()"
+    if how == "again":  # a process that goes on in one of its own, over and over; not for ever
+        idle = (
+            "import os, time\nend = time.time() + 30\n"
+            "while time.time() < end:\n    if os.fork(): os._exit(0)\n    os.setsid()"
+        )
     start = [sys.executable, "-c", idle]
     environment = os.environ | {"KERNEL_BENCH_TEST": mark}
     if how in ("session", "threads", "again"):
