@@ -9,26 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
-import os
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from harness import orphans, scratch
+from harness import orphans, server
 from harness.channel import Channel
-from harness.records import HarnessError, Status
-from harness.serve import serve
+from harness.records import Status
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["harness.foster", "harness.preload"])
-_PACKAGES = Path(__file__).resolve().parent.parent
 _starting = threading.Lock()
 _MAY_SAY = frozenset(
     {
@@ -78,7 +70,7 @@ class Child:
         self._oom_kills = _oom_kills()
         self._ending = threading.RLock()
         with uninterrupted(), _starting:
-            self._server, self._process, conn = _start(module, args, log)
+            self._server, self._process, conn = server.start(module, args, log)
         self._channel = Channel(conn, self._process.sentinel)
 
     def ask(
@@ -175,7 +167,7 @@ class Child:
             self._process.kill()
             self._process.join()
             with _starting:  # nor is one that is being forked known to be ours
-                orphans.kill_left(self.pid, self._server, _living)
+                orphans.kill_left(self.pid, self._server, server.living)
             self._channel.close()
 
     def _died(self, request: str) -> ChildFailed:
@@ -185,7 +177,7 @@ class Child:
             self.kill()
         # What `multiprocessing` says of a child whose server is gone; it may not be quite dead yet.
         patience_s = 1.0 if code == 255 else 0.0
-        if not _runs(self._server, patience_s):
+        if not server.runs(self._server, patience_s):
             reason = f"the server of all processes died during {request!r}"
             return ChildFailed(Status.CRASHED, reason, alive=False, server_died=True)
         if code is not None and code < 0:
@@ -209,96 +201,6 @@ def _failure(reply: dict[str, Any]) -> ChildFailed | None:
     if status not in _MAY_SAY or not reason:
         raise ValueError(f"{status}: {reason}")
     return ChildFailed(status, reason, alive=not reply["poisoned"], answered=True)
-
-
-def _start(
-    module: str, args: tuple[Any, ...], log: Path
-) -> tuple[int, multiprocessing.process.BaseProcess, Connection]:
-    """Fork a child from the server, which may have to be started first, or again.
-
-    Returns the server's process id, the child and the pipe to it.
-    """
-    for attempt in range(3):
-        conn, theirs = _context.Pipe()
-        process = _context.Process(target=serve, args=(theirs, log, module, args), daemon=True)
-        try:
-            server = _start_server()
-            process.start()
-            return server, process, conn
-        except (OSError, EOFError) as error:  # the server died just now, or cannot fork
-            conn.close()
-            if attempt == 2:
-                raise HarnessError(
-                    f"No process can be started ({error or type(error).__name__}): raise the "
-                    "limits on processes and memory, or end what uses them up."
-                ) from error
-            time.sleep(0.2 * (attempt + 1))
-        finally:
-            theirs.close()
-    raise AssertionError
-
-
-def _start_server() -> int:
-    """Start the server if it does not run, where it can import this package, wherever the command
-    was called from; return its process id.
-
-    One that cannot import it says nothing: each child would then import torch by itself.
-    """
-    folder = tempfile.tempdir
-    paths = filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")])
-    # Its socket lies in a folder that the next run removes if this one cannot. A long name is
-    # none for a socket.
-    if len(str(scratch.folder())) < 60:
-        tempfile.tempdir = str(scratch.folder())
-    # A Ctrl-C is the parent's business: the server, and what it forks, never see one. Starting the
-    # tracker, which the server does as well, would let it through again.
-    resource_tracker.ensure_running()
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        # Safe from what lies where the command was called, such as a torch.py or another harness.
-        with _environment(PYTHONPATH=os.pathsep.join(paths), PYTHONSAFEPATH="1"):
-            forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        tempfile.tempdir = folder
-    pid: int = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
-    return pid
-
-
-def _living() -> set[int]:
-    """Ids of the processes that were forked from the server, ours and whoever else's, and that
-    nobody has waited for yet.
-    """
-    started = multiprocessing.process._children  # type: ignore[attr-defined]
-    return {process.pid for process in started.copy()}
-
-
-@contextlib.contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    """With these variables, for a process that is started meanwhile."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            del os.environ[name]
-            if value is not None:
-                os.environ[name] = value
-
-
-def _runs(server: int, patience_s: float) -> bool:
-    """Is that server the present one, and still alive after so many seconds?"""
-    deadline = time.monotonic() + patience_s
-    try:
-        # It is left for `multiprocessing` to wait for.
-        while os.waitid(os.P_PID, server, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            if time.monotonic() >= deadline:
-                return True
-            time.sleep(0.01)
-    except ChildProcessError:  # waited for: another has taken its place
-        pass
-    return False
 
 
 def _oom_kills() -> int:

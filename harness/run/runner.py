@@ -8,15 +8,12 @@ a row, and a case's rows are on disk before the next case starts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from harness.catalog.facts import unsupported
 from harness.children import ChildFailed, uninterrupted
 from harness.records import (
-    KERNEL,
-    Bound,
     Build,
     Case,
     Comparison,
@@ -24,7 +21,6 @@ from harness.records import (
     Kernel,
     Result,
     Status,
-    Timing,
     Verdict,
 )
 from harness.run.ask_builder import build_all
@@ -32,8 +28,8 @@ from harness.run.ask_judge import CaseFailed, JudgeClient, JudgeDied
 from harness.run.ask_worker import WorkerClient
 from harness.run.crew import Crew
 from harness.run.measuring import Stopwatch, WrongWhenTimed, lacks_memory
+from harness.run.outcome import Outcome
 from harness.run.plan import Plan, Report
-from harness.timing import stats
 from harness.verdict import ruling
 
 T = TypeVar("T")
@@ -72,27 +68,6 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> float | Non
             runner.close(patience_s)
 
 
-@dataclass
-class Outcome:
-    """What became of one kernel on one case, as far as it is known."""
-
-    verdict: Verdict | None = None
-    """None while it is judged."""
-    tried: list[tuple[Draw, Comparison]] = field(default_factory=list)
-    timings: Mapping[str, Timing] = field(default_factory=dict)
-    """By subject; empty if it was not timed."""
-    bound: Bound | None = None
-    fallback: str = ""
-    """What its file went on without, as its worker says."""
-
-    def failed(self, verdict: Verdict) -> None:
-        """It failed for good, of which this much was known before."""
-        known = self.verdict
-        self.verdict = (
-            ruling.broken_off(known, verdict.status, verdict.reason) if known else verdict
-        )
-
-
 class Runner:
     """The children of one run, and what is known so far."""
 
@@ -129,7 +104,8 @@ class Runner:
             self._crew.dismiss(kernel.name)  # another kernel may need the memory
             if outcome.verdict.status is Status.TIMED_OUT:
                 self._given_up[kernel.name] = f"not tried: timed out on case {index} ({case})"
-            yield self._result(kernel, case, index, outcome)
+            build = self.builds.get(kernel.name)
+            yield outcome.row(self._plan.problem, kernel, case, index, build)
 
     def _from_outside(self, kernel: Kernel, case: Case) -> Outcome:
         """Whatever is known of a kernel before it is run."""
@@ -299,32 +275,6 @@ class Runner:
         if attempt == 1:
             return (lacking and self._crew.make_room(name)) or died
         return attempt == 2 and lacking and not died and self._crew.drop_others(name)
-
-    def _result(self, kernel: Kernel, case: Case, index: int, outcome: Outcome) -> Result:
-        assert outcome.verdict is not None
-        build = self.builds.get(kernel.name)
-        fallback = outcome.fallback or (build.fallback if build else "")
-        baselines = dict(outcome.timings)
-        own = baselines.pop(KERNEL, None)
-        if not outcome.verdict.timed:  # what its process tells is not believed
-            own = None
-        ranked = own is not None and outcome.verdict.status is Status.PASSED and not fallback
-        return Result(
-            problem=self._plan.problem.name,
-            kernel=kernel.name,
-            case=case,
-            case_index=index,
-            verdict=outcome.verdict,
-            build=build,
-            known_defect=kernel.known_defect,
-            timing=own,
-            bound=outcome.bound,
-            baselines=baselines,
-            speedups={name: stats.speedup(t, own) for name, t in baselines.items()}
-            if ranked and own
-            else {},
-            fallback=fallback,
-        )
 
     def close(self, patience_s: float) -> None:
         """End every child: all at once by themselves, the stubborn ones by force."""
