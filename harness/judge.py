@@ -44,6 +44,8 @@ _SHARE_S = 0.02
 """How long judging a block's outputs may take; one is judged in any case."""
 _BATCH_BYTES = 512 << 20
 """Of the inputs and outputs of a batch, unless one call alone has more."""
+_MUCH_BYTES = 512 << 20
+"""Of an output: memory that is kept for the next trial is then given back at once."""
 _SHARE_BYTES = 64 << 20
 """How much may be kept of a block's calls until it is over, but for one of them."""
 
@@ -138,6 +140,8 @@ class Judge:
             self._trial = self._oracle.trial(trial)
             lay_out(self._trial.inputs)  # whatever cannot be handed over is the problem's fault
             self._out_bytes = max(self._out_bytes, _bytes_of(self._trial.eager))
+            if self._out_bytes > _MUCH_BYTES:  # what a worker lacks, the truth may have left unused
+                devices.release(self._device)
         except Exception as error:
             devices.release(self._device)
             raise failure(error, Status.UNGRADABLE) from error

@@ -68,6 +68,11 @@ class Arena:
         if self.memory.is_cuda:
             torch.cuda.current_stream(self.memory.device).synchronize()
 
+    def rest(self) -> None:
+        """Have it count as the other side's memory alone until it is looked at again, which then
+        takes longer (on a CPU)."""
+        self._mapped.rest()
+
     def close(self) -> None:
         """Unmap it. Tensors in it are dead from now on."""
         del self.memory
@@ -89,6 +94,9 @@ class _HostMemory:
             raise MemoryError(f"no {nbytes:,} bytes of shared memory: {error}") from error
         self.descriptor = descriptor
         self.memory = torch.frombuffer(self._map, dtype=torch.uint8)
+
+    def rest(self) -> None:
+        self._map.madvise(mmap.MADV_DONTNEED)
 
     def close(self) -> None:
         del self.memory, self._map  # unmapped once no tensor has it
@@ -129,6 +137,9 @@ class _DeviceMemory:
         self.memory = torch.as_tensor(_Bytes(self._address.value, nbytes), device=f"cuda:{index}")
         if descriptor is None:
             self.memory.zero_()
+
+    def rest(self) -> None:
+        pass
 
     def close(self) -> None:
         del self.memory

@@ -45,6 +45,8 @@ _LATE_PIECES = 2
 """Of each span, right before the call, on a GPU."""
 _ASLEEP_S = 0.02
 """Whoever was not asked for so long may sleep, and is woken first."""
+_MUCH_BYTES = 16 << 20
+"""An arena of this size rests while an output is looked at."""
 _MOST_LATE = 16
 """Spans that have such pieces: inputs beyond are whole before."""
 
@@ -321,6 +323,8 @@ class JudgeEnd:
             not torch.equal(self._arena.memory[at : at + len(span)], span)
             for at, span in zip(self._layout.places(), spans, strict=False)
         )
+        if check_inputs and len(self._arena.memory) >= _MUCH_BYTES:
+            self._arena.rest()
         copied = bool(self.page.slots[pages.COPIED])
         value = self._taken(tree, found, copied) if take else None
         return Answer(value, frozenset(x.device for x in found), mutated, time_us)

@@ -54,9 +54,9 @@ _EQUAL = Comparison(None, "", 0.0, 0.0)
 def compare(output: Any, eager: Any, truth: Any) -> Comparison:
     """Judge one output, tensor or nested tuple, list or dict of tensors, against the truth.
 
-    All tensors live on one device. Structure comes first, then each leaf; the leaf furthest
-    from its budget decides. A list and a tuple are the same structure: a C++ extension that
-    returns a std::vector gives Python a list.
+    Output and eager's live on one device, the truth there or on the host. Structure comes first,
+    then each leaf; the leaf furthest from its budget decides. A list and a tuple are the same
+    structure: a C++ extension that returns a std::vector gives Python a list.
     """
     outputs, eagers, truths = (dict(_leaves(value)) for value in (output, eager, truth))
     if list(outputs) != list(eagers):
@@ -181,12 +181,12 @@ def _tally(output: Tensor, eager: Tensor, truth: Tensor) -> _Tally:
 
     A piece is as many elements as caches hold on a CPU, and as keep a GPU busy.
     """
-    piece = 1 << (23 if output.is_cuda else 20)
+    piece = 1 << (22 if output.is_cuda else 18)
     misplaced, first = 0, 0
     kernel, own, size = _Sum(), _Sum(), _Sum()
     for start in range(0, output.numel(), piece):
         part = slice(start, start + piece)
-        k, e, t = output[part].double(), eager[part].double(), truth[part]
+        k, e, t = output[part].double(), eager[part].double(), truth[part].to(eager.device)
         finite = k.isfinite() & e.isfinite() & t.isfinite()
         if not finite.all():
             # Truth as the dtype holds it: a float16 result may overflow where float64 does not.

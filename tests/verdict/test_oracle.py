@@ -13,6 +13,7 @@ import torch
 from command_line import TINY
 
 from harness.records import Draw
+from harness.verdict.compare import compare
 from harness.verdict.inputs import tensors
 from harness.verdict.oracle import Oracle, Trial
 
@@ -161,11 +162,11 @@ def test_steps_that_may_hang_are_announced() -> None:
     assert told == ["importing tiny.py", "making Model"]
     told.clear()
     trial = oracle.trial(2)
-    assert told == ["own changed inputs", "truth of own changed inputs"]
+    assert told == ["own changed inputs", "truth of own changed inputs", "own changed inputs"]
     told.clear()
     oracle.expected(trial.inputs, trial.seed)
     oracle.fresh(0)
-    assert told == ["truth of the inputs of a call"]
+    assert told == ["truth of the inputs of a call", "the inputs of a call"]
 
 
 def test_non_finite_trials_come_last_so_that_finite_ones_decide_first() -> None:
@@ -456,6 +457,74 @@ def get_inputs():
     assert seen[0][0].is_cuda and seen[0][0].stride() == (20, 2)
     for one, other in itertools.combinations(seen, 2):
         assert not all(map(torch.equal, tensors(one), tensors(other)))
+
+
+# Where there is no room
+
+SHORT = """
+told = []
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(8, 8)
+        self.register_buffer("calls", torch.zeros(1))
+        self.plain = [torch.ones(8)]
+    def forward(self, x):
+        told.append(x.dtype)
+        if told.count(torch.float64) in {refused} and x.dtype == torch.float64:
+            raise torch.OutOfMemoryError("no room")
+        self.calls += 1
+        return self.linear(x + torch.randn_like(x)) * self.calls + self.plain[0]
+def get_inputs(): return [torch.rand(5, 8)]
+"""
+
+
+def test_a_truth_without_room_is_computed_on_the_host(tmp_path: Path) -> None:
+    short = make(written(tmp_path, SHORT.format(refused="(1,)")))
+    (tmp_path / "roomy").mkdir()
+    roomy = make(written(tmp_path / "roomy", SHORT.format(refused="()")))
+    for one, other in zip(all_trials(short), all_trials(roomy), strict=True):
+        assert torch.equal(one.eager.nan_to_num(7), other.eager.nan_to_num(7))
+        assert torch.equal(one.truth.nan_to_num(7), other.truth.nan_to_num(7))
+    told = short._module.told
+    assert told[:4] == [torch.float64, torch.float32, torch.float64, torch.float32]
+
+
+def test_only_at_first_is_a_want_of_room_the_truths(tmp_path: Path) -> None:
+    oracle = make(written(tmp_path, SHORT.format(refused="(2,)")))
+    oracle.trial(0)
+    with pytest.raises(torch.OutOfMemoryError):  # others have it, and are asked for it first
+        oracle.trial(1)
+    assert oracle.trial(1).name == "own again"
+
+
+def test_a_reference_without_room_is_not_computed_in_float64(tmp_path: Path) -> None:
+    text = SHORT.format(refused="(1,)").replace("and x.dtype == torch.float64", "")
+    oracle = make(written(tmp_path, text))
+    with pytest.raises(torch.OutOfMemoryError):
+        oracle.trial(0)
+    assert oracle._module.told == [torch.float64, torch.float32]
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_truth_gives_way(tmp_path: Path) -> None:
+    text = """
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return torch.relu(x + torch.rand_like(x))
+def get_inputs(): return [torch.rand(64 << 20) - 0.5]
+"""
+    total = torch.cuda.get_device_properties(0).total_memory
+    held = torch.cuda.memory_allocated()
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction((held + 5.5 * (256 << 20)) / total)
+    try:
+        oracle = make(written(tmp_path, text), device="cuda", families=("own",))
+        trial = oracle.trial(0)
+        assert trial.eager.is_cuda and not trial.truth.is_cuda
+        assert compare(trial.eager, trial.eager, trial.truth).status is None
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 # Random numbers in forward
