@@ -162,8 +162,30 @@ class Judge:
         self._before.pop(name, None)
 
     @_of_a_worker
-    def answer(self, name: str, patience_s: float) -> dict[str, Any]:
-        """Have a worker answer the trial, and judge it; return the Comparison's fields."""
+    def answer(self, name: str, patience_s: float) -> dict[str, Any] | None:
+        """Have a worker answer the trial, and judge it; return the Comparison's fields, or None for
+        a trial of other weights than those that the kernel's model can be given."""
+        assert self._trial is not None
+        seed = self._trial.weights
+        if seed is None:
+            return self._answer(name, patience_s)
+        if not self._give_weights(name, seed, patience_s):
+            return None
+        try:
+            comparison = self._answer(name, patience_s)
+        except WorkerFailed:
+            self._give_weights(name, None, patience_s)
+            raise
+        self._give_weights(name, None, patience_s)
+        return comparison
+
+    def _give_weights(self, name: str, seed: int | None, patience_s: float) -> bool:
+        """Have a kernel's model have the weights that belong to this seed; False if it must not."""
+        assert self._oracle is not None
+        weights = self._oracle.weights(seed)
+        return self._ends[name].lend("change_weights", weights, patience_s) is True
+
+    def _answer(self, name: str, patience_s: float) -> dict[str, Any]:
         assert self._trial is not None and self._oracle is not None
         trial, end = self._trial, self._ends[name]
         before, bits = self._before.get(name, []), 0

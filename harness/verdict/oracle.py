@@ -5,18 +5,18 @@ One trial at a time: a trial is computed when it is asked for, and nobody keeps 
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from harness import device as devices
 from harness.catalog.load import load_module
-from harness.records import FAMILIES, Draw, Family
+from harness.records import FAMILIES, OTHER_WEIGHTS, Draw, Family
 from harness.verdict import ruling
 from harness.verdict.fresh import Fresh, Stream
 from harness.verdict.inputs import cast, change, draw, floating, secret_seed
@@ -35,6 +35,8 @@ class Trial(Draw):
     inputs: list[Any]
     eager: Any
     truth: Any
+    weights: int | None = None
+    """The seed of the weights that they are of, if not the model's own; see `Oracle.weights`."""
 
 
 class Oracle:
@@ -82,7 +84,10 @@ class Oracle:
         # a triangular matrix has.
         self._may_vary = any(FAMILIES[name].scale is not None for name in self._legal)
         self._sources = [
-            (family, name) for family in self._legal for name in FAMILIES[family].draws
+            (family, name)
+            for family in self._legal
+            for name in FAMILIES[family].draws
+            if name != OTHER_WEIGHTS or self._reference.weights_vary
         ]
         self.draws = [
             Draw(name, FAMILIES[family].finite, ruling.is_stress(family, families))
@@ -114,8 +119,17 @@ class Oracle:
         self._on_step(f"{known.name} inputs")
         seed = secret_seed(self._secret, "forward", index)
         inputs = self._trial_inputs(index)
-        eager, truth = self._answers(inputs, seed, f"{known.name} inputs")
-        return Trial(known.name, known.finite, known.stress, seed, inputs, eager, truth)
+        weights = None
+        if known.name == OTHER_WEIGHTS:
+            weights = secret_seed(self._secret, "weights", index)
+        with self._reference.other_weights(weights) if weights is not None else nullcontext():
+            eager, truth = self._answers(inputs, seed, f"{known.name} inputs")
+        return Trial(known.name, known.finite, known.stress, seed, inputs, eager, truth, weights)
+
+    def weights(self, seed: int | None) -> dict[str, Tensor]:
+        """Model's floating parameters by name, as a trial with this seed has them in a kernel's
+        model; without one as all others have them."""
+        return self._reference.weights(seed)
 
     def fresh(self, number: int) -> Fresh:
         """Inputs for timed call `number`, with contents that no other call has had.
@@ -147,7 +161,7 @@ class Oracle:
     def _answers(self, inputs: list[Any], seed: int, which: str) -> tuple[Any, Any]:
         if self._fits:
             return self._both(inputs, seed, which)
-        with contextlib.suppress(torch.OutOfMemoryError):
+        with suppress(torch.OutOfMemoryError):
             answers = self._both(inputs, seed, which)
             self._fits = True
             return answers

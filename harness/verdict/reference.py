@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from harness import device as devices
-from harness.verdict.inputs import cast, copied, rebuilt, tensors
+from harness.verdict.inputs import cast, copied, floating, rebuilt, secret_seed, tensors
 from harness.verdict.randomness import widened
 
 _HOST = torch.device("cpu")
@@ -84,6 +84,50 @@ class Reference:
                 output = devices.forward(self._truth_model, wide, seed)
             return _own(output, self._truth)
 
+    @property
+    def weights_vary(self) -> bool:
+        """Are there parameters that can be changed, each for itself?"""
+        varied = list(self._varied().values())
+        return bool(varied) and len(_storages(varied)) == len({id(p) for p in varied})
+
+    def weights(self, seed: int | None) -> dict[str, Tensor]:
+        """By name, the parameters that `other_weights` changes, as they are there with this seed;
+        without one as they are."""
+        amounts = self._amounts(seed) if seed is not None else {}
+        varied = {name: p.detach() for name, p in self._varied().items()}
+        return {n: _rolled(p, amounts[n]) if amounts else p for n, p in varied.items()}
+
+    @contextmanager
+    def other_weights(self, seed: int) -> Iterator[None]:
+        """Within, both models have other weights: the elements of each parameter rolled by a secret
+        amount, so that their distribution stays."""
+        amounts = self._amounts(seed)
+        self._roll(amounts)
+        try:
+            yield
+        finally:
+            self._roll({name: -amount for name, amount in amounts.items()})
+
+    @torch.no_grad()
+    def _roll(self, amounts: dict[str, int]) -> None:
+        for slots in (self._eager, self._truth):
+            parameters = {id(slots.tensors[name]): name for name in amounts}  # tied ones once
+            for name in parameters.values():
+                slots.tensors[name].copy_(_rolled(slots.tensors[name], amounts[name]))
+            slots.note_versions()
+
+    def _amounts(self, seed: int) -> dict[str, int]:
+        """How far each parameter is rolled."""
+        amounts: dict[int, int] = {}
+        for name, p in self._varied().items():
+            amounts.setdefault(id(p), 1 + secret_seed(str(seed), name) % (p.numel() - 1))
+        return {name: amounts[id(p)] for name, p in self._varied().items()}
+
+    def _varied(self) -> dict[str, Tensor]:
+        """Tied ones by each of their names."""
+        named = self.model.named_parameters(remove_duplicate=False)
+        return {name: p for name, p in named if p.numel() > 1 and floating(p)}
+
     @contextmanager
     def _restored(self, slots: _Slots, backup: _Slots) -> Iterator[None]:
         slots.restore(backup, self._changing | slots.changed())
@@ -110,9 +154,9 @@ class _Slots:
                 for name, value in place.items():
                     if isinstance(value, Tensor):
                         self.tensors[f"{prefix}.{name}" if prefix else name] = value
-        self._note_versions()
+        self.note_versions()
 
-    def _note_versions(self) -> None:
+    def note_versions(self) -> None:
         self._versions = {name: tensor._version for name, tensor in self.tensors.items()}
 
     def changed(self) -> set[str]:
@@ -141,7 +185,7 @@ class _Slots:
                 place.update(first)
         for name in changed & self.tensors.keys():
             self.tensors[name].copy_(backup.tensors[name])
-        self._note_versions()
+        self.note_versions()
 
     def hold(self, tensor: Tensor) -> bool:
         """Is it, or is it a view of, one of these?"""
@@ -179,6 +223,10 @@ def _moved(model: nn.Module, device: torch.device) -> dict[int, Any]:
             is_parameter = isinstance(tensor, nn.Parameter)
             moved[id(tensor)] = nn.Parameter(new, tensor.requires_grad) if is_parameter else new
     return moved
+
+
+def _rolled(tensor: Tensor, amount: int) -> Tensor:
+    return tensor.detach().reshape(-1).roll(amount).view(tensor.shape)
 
 
 def _is_narrow(tensor: Tensor) -> bool:

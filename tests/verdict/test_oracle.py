@@ -12,7 +12,7 @@ import pytest
 import torch
 from command_line import TINY
 
-from harness.records import Draw
+from harness.records import OTHER_WEIGHTS, Draw
 from harness.verdict.compare import compare
 from harness.verdict.inputs import tensors
 from harness.verdict.oracle import Oracle, Trial
@@ -86,11 +86,13 @@ class Model(torch.nn.Module):
 
 def test_all_families_unless_the_problem_says_otherwise() -> None:
     assert [draw.name for draw in make().draws] == [
-        *("own", "own again", "own changed"),
+        *("own", "own again", "own changed", OTHER_WEIGHTS),
         *("normal", "small normal", "large normal", "huge normal", "NaN", "infinite"),
     ]
     some = make(families=("large", "own")).draws
-    assert [draw.name for draw in some] == ["own", "own again", "own changed", "large normal"]
+    assert [draw.name for draw in some] == [
+        *("own", "own again", "own changed", OTHER_WEIGHTS, "large normal"),
+    ]
 
 
 def test_what_a_file_does_not_state_is_stress_beyond_the_contract() -> None:
@@ -457,6 +459,47 @@ def get_inputs():
     assert seen[0][0].is_cuda and seen[0][0].stride() == (20, 2)
     for one, other in itertools.combinations(seen, 2):
         assert not all(map(torch.equal, tensors(one), tensors(other)))
+
+
+# Other weights
+
+TIED = """
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(8, 8), torch.nn.Linear(8, 8)
+        self.second.weight = self.first.weight
+        self.register_buffer("kept", torch.rand(8))
+    def forward(self, x):
+        return self.second(self.first(x)) + self.kept
+def get_inputs(): return [torch.rand(5, 8)]
+"""
+
+
+def test_other_weights_are_those_of_the_model_rolled(tmp_path: Path) -> None:
+    oracle = make(written(tmp_path, TIED))
+    before = {name: value.clone() for name, value in oracle.model.state_dict().items()}
+    trial = by_name(oracle)[OTHER_WEIGHTS]
+    other = oracle.weights(trial.weights)
+    assert list(other) == [name for name in before if name != "kept"]
+    for name, value in other.items():
+        assert not torch.equal(value, before[name])
+        assert torch.equal(value.flatten().sort()[0], before[name].flatten().sort()[0])
+    assert torch.equal(other["first.weight"], other["second.weight"])
+    expected = torch.func.functional_call(
+        oracle.model, {**before, **other}, trial.inputs[0], tie_weights=False
+    )
+    torch.testing.assert_close(trial.eager, expected)
+    torch.testing.assert_close(trial.truth.float(), expected)
+    after = oracle.model.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert all(torch.equal(value, before[name]) for name, value in oracle.weights(None).items())
+    assert oracle.changing == ()
+
+
+def test_a_model_without_parameters_has_no_other_weights(tmp_path: Path) -> None:
+    oracle = make(written(tmp_path, FORWARD + "def get_inputs(): return [torch.rand(3)]"))
+    assert OTHER_WEIGHTS not in [draw.name for draw in oracle.draws]
 
 
 # Where there is no room
