@@ -198,9 +198,11 @@ class _Extent:
 
 def _in_memory(tensor: Tensor, places: Tensor) -> Tensor:
     """Places in the order of elements -> places in the extent of the tensor."""
-    indices = torch.unravel_index(places, tensor.shape)
-    steps = [index * step for index, step in zip(indices, tensor.stride(), strict=True)]
-    return sum(steps, torch.zeros_like(places))
+    found = torch.zeros_like(places)  # torch.unravel_index imports sympy, for a third of a second
+    for size, step in zip(reversed(tensor.shape), reversed(tensor.stride()), strict=True):
+        found += places % size * step
+        places = places // size
+    return found
 
 
 def _copied(
