@@ -19,7 +19,7 @@ from harness.children import Child
 
 ALLOWED = 1.1
 """Times what it cannot do without."""
-ONCE_BYTES = 96 << 20
+ONCE_BYTES = 80 << 20
 """What the judge's first calls bring besides, whatever the size: libraries' pages, pieces that are
 compared, weights of sums."""
 
