@@ -17,12 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver, resource_tracker
-from multiprocessing.connection import Connection, wait
-from multiprocessing.reduction import send_handle
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from harness import orphans, scratch
+from harness.channel import Channel
 from harness.records import HarnessError, Status
 from harness.serve import serve
 
@@ -78,7 +78,8 @@ class Child:
         self._oom_kills = _oom_kills()
         self._ending = threading.RLock()
         with uninterrupted(), _starting:
-            self._server, self._process, self._conn = _start(module, args, log)
+            self._server, self._process, conn = _start(module, args, log)
+        self._channel = Channel(conn, self._process.sentinel)
 
     def ask(
         self,
@@ -98,11 +99,14 @@ class Child:
         closed here. Raises ChildFailed as `hear` does.
         """
         message = {"request": request, "arguments": arguments, "connection": connection is not None}
+        deadline = time.monotonic() + self._timeout_s
         try:
-            self._conn.send_bytes(json.dumps(message).encode())
+            self._channel.send(json.dumps(message).encode(), deadline)
             if connection is not None:
-                send_handle(self._conn, connection.fileno(), self.pid)
-        except OSError:
+                self._channel.send_descriptor(connection.fileno(), deadline)
+        except TimeoutError:
+            raise self._late(f"{request!r} was not taken within {self._timeout_s:g} s") from None
+        except (EOFError, OSError):
             raise self._died(request) from None
         finally:
             if connection is not None:
@@ -125,13 +129,16 @@ class Child:
         deadline = time.monotonic() + timeout_s
         doing = ""
         try:
-            while "note" in (reply := self._receive(request, deadline, timeout_s, doing)):
+            while "note" in (reply := json.loads(self._channel.receive(deadline))):
                 if on_note:
                     doing, timeout_s = str(reply["note"]), float(reply["patience_s"])
                     on_note(doing)
                     deadline = time.monotonic() + timeout_s
             failed = _failure(reply)
             answer = None if failed else reply["answer"]
+        except TimeoutError:
+            of = f" of {doing}" if doing else ""
+            raise self._late(f"no answer to {request!r} within {timeout_s:g} s{of}") from None
         except (EOFError, OSError):
             raise self._died(request) from None
         except (ValueError, LookupError, TypeError, RecursionError):
@@ -144,21 +151,9 @@ class Child:
             raise failed
         return answer
 
-    def _receive(
-        self, request: str, deadline: float, timeout_s: float, doing: str
-    ) -> dict[str, Any]:
-        patience_s = max(0.0, deadline - time.monotonic())
-        ready = wait([self._conn, self._process.sentinel], patience_s)
-        if not ready:
-            self.kill()
-            reason = f"no answer to {request!r} within {timeout_s:g} s"
-            reason += f" of {doing}" if doing else ""
-            raise ChildFailed(Status.TIMED_OUT, reason, False)
-        # A dead child's pipe may stay open: whatever it forked has it too.
-        if self._conn not in ready and not self._conn.poll(0):
-            raise EOFError
-        reply: dict[str, Any] = json.loads(self._conn.recv_bytes())
-        return reply
+    def _late(self, reason: str) -> ChildFailed:
+        self.kill()
+        return ChildFailed(Status.TIMED_OUT, reason, alive=False)
 
     @property
     def pid(self) -> int:
@@ -167,7 +162,7 @@ class Child:
 
     def hang_up(self) -> None:
         """Let the child end by itself; `kill` it later for certain."""
-        self._conn.close()
+        self._channel.close()
 
     def kill(self, patience_s: float = 0.0) -> None:
         """End the child and everything it started, at the latest after `patience_s` seconds,
@@ -181,7 +176,7 @@ class Child:
             self._process.join()
             with _starting:  # nor is one that is being forked known to be ours
                 orphans.kill_left(self.pid, self._server, _living)
-            self._conn.close()
+            self._channel.close()
 
     def _died(self, request: str) -> ChildFailed:
         with self._ending:

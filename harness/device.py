@@ -1,5 +1,5 @@
 """What judge and worker do alike with their device: choose it, pin its precision and random
-state, call a model on it, wait for it, give its memory back.
+state, call a model on it, give its memory back.
 """
 
 from __future__ import annotations
@@ -112,12 +112,6 @@ def write_floor_us(device: torch.device, nbytes: int) -> float | None:
     bytes_per_us = 2 * kilohertz * 1e-3 * bits / 8
     beyond = max(0, nbytes - properties.L2_cache_size)
     return beyond / bytes_per_us if bytes_per_us else None
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait for all that was asked of the device. Raises what went wrong there meanwhile."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def release(device: torch.device) -> None:

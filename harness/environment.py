@@ -71,7 +71,7 @@ class Environment:
     """Without where results went: a place on one machine, and no matter here."""
     handover_us: float | None = None
     """What a call that does nothing takes by the run's timer: every time has it in it. None until
-    the end, and where no baseline was timed."""
+    the end, and where nothing was timed."""
     seed: int | None = None
     """Of the run's inputs. None until the run is over or was killed: until then, no kernel is to
     know it."""

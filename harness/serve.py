@@ -8,6 +8,7 @@ import importlib
 import io
 import json
 import os
+import re
 import signal
 import sys
 import traceback
@@ -22,6 +23,10 @@ from harness import orphans
 from harness.records import Status
 
 Handler = Callable[..., Any]
+
+_LACKS_MEMORY = re.compile(r"can't allocate memory|out of memory|\bCU\w+_ALLOC(ATION)?_FAILED\b")
+"""In the text of a bare RuntimeError, as torch's CPU allocator, CUDA and its libraries raise it.
+It costs nobody the CUDA context."""
 
 _parent: Connection | None = None
 
@@ -48,9 +53,8 @@ def failure(error: Exception, otherwise: Status, file: str = "") -> RequestFaile
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     where = f" ({Path(file).name}:{lines[-1]})" if lines else ""
     reason = f"{type(error).__name__}{where}: {text.splitlines()[0] if text else 'no message'}"
-    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:
-        return RequestFailed(Status.OUT_OF_MEMORY, reason)
-    if "can't allocate memory" in text:  # torch's CPU allocator raises a bare RuntimeError
+    lacks_memory = isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__
+    if lacks_memory or _LACKS_MEMORY.search(text):
         return RequestFailed(Status.OUT_OF_MEMORY, reason)
     # After a device error the CUDA context is lost; only a new process gets another.
     return RequestFailed(otherwise, reason, poisoned="CUDA error" in text)

@@ -6,7 +6,6 @@ believed where the judge has a better one, and it is killed when a deadline pass
 
 from __future__ import annotations
 
-import copy
 import ctypes
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +21,7 @@ from harness import weights
 from harness.build.compile import BuildFailed
 from harness.build.load_inline import NotBuilt, Use, fallback, install
 from harness.catalog.load import load_module
-from harness.exchange.values import from_json
+from harness.exchange.values import copied, from_json
 from harness.exchange.worker_end import WorkerEnd
 from harness.records import BASELINES, Status
 from harness.serve import Handler, RequestFailed, failure
@@ -103,6 +102,7 @@ class Worker:
             self._end.listen(requests, self._ready, self._failed)
         finally:
             self.release()
+            self._end.close()
             connection.close()
 
     # The judge's
@@ -121,7 +121,7 @@ class Worker:
         before = len(self._uses)
         try:
             init_inputs, state = self._end.value(from_json(layout))
-            arguments = copy.deepcopy(init_inputs)  # other things will lie there soon
+            arguments = copied(init_inputs)  # other things will lie there soon
             devices.reseed(seed)
             model = self._make(*arguments).to(self._device)
             model = devices.in_dtype(model, getattr(torch, dtype))
@@ -151,7 +151,8 @@ class Worker:
         assert self._end is not None and self._model is not None
         if self._follows:
             weights.change(self._model, self._end.value(from_json(layout)))
-            devices.synchronize(self._device)  # other things will lie there soon
+            if self._device.type == "cuda":  # other things will lie there soon
+                torch.cuda.synchronize(self._device)
         return self._follows
 
     def empty(self, yes: bool) -> None:

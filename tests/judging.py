@@ -59,9 +59,11 @@ class Court:
         self.attach(name)
         return child
 
-    def hire_baseline(self, problem: Path = TINY, name: str = "eager") -> Child:
+    def hire_baseline(
+        self, problem: Path = TINY, name: str = "eager", axes: Mapping[str, Any] | None = None
+    ) -> Child:
         child = self._start(name, problem)
-        child.ask("load_baseline", name=name, axes={})
+        child.ask("load_baseline", name=name, axes=dict(axes or {}))
         self.attach(name)
         return child
 

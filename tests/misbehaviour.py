@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from harness import serve
 from harness.records import Status
 from harness.serve import RequestFailed, note
 
@@ -38,8 +39,11 @@ def _spawn(mark: str, new_group: bool) -> int:
 def _detach(mark: str, how: str) -> int:
     """Start a process that is no part of this one's session; return its id."""
     idle = f"import os, time\n{_QUIT_FIRST_THREAD if how == 'threads' else ''}\ntime.sleep(600)"
-    if how == "again":  # a process that goes on in one of its own, over and over
-        idle = "import os, time\nwhile True:\n    if os.fork(): os._exit(0)\n    os.setsid()"
+    if how == "again":  # a process that goes on in one of its own, over and over; not for ever
+        idle = (
+            "import os, time\nend = time.time() + 30\n"
+            "while time.time() < end:\n    if os.fork(): os._exit(0)\n    os.setsid()"
+        )
     start = [sys.executable, "-c", idle]
     environment = os.environ | {"KERNEL_BENCH_TEST": mark}
     if how in ("session", "threads", "again"):
@@ -86,6 +90,15 @@ def _talk(connection: Connection) -> str:
                 return "talked"
 
 
+def _write(text: str, over_and_over: bool) -> None:
+    """Write to the parent what is no message, and then nothing any more."""
+    assert serve._parent is not None
+    while True:
+        os.write(serve._parent.fileno(), text.encode("latin-1"))
+        if not over_and_over:
+            signal.pause()
+
+
 def make_handlers(*args: Any) -> Mapping[str, Callable[..., Any]]:
     return {
         "args": lambda: list(args),
@@ -95,6 +108,7 @@ def make_handlers(*args: Any) -> Mapping[str, Callable[..., Any]]:
         "say": _say,
         "work": _work,
         "talk": _talk,
+        "write": _write,
         "print": lambda text: print(text),
         "server": os.getppid,
         "spawn": _spawn,

@@ -81,10 +81,20 @@ def test_only_believed_outputs_have_a_time(together: Run) -> None:
         assert pd.notna(row.speedup_vs_eager) == (row.status == Status.PASSED), row.kernel
 
 
-def test_who_deceives_gains_nothing(rows: pd.DataFrame) -> None:
-    # Eager took turns with each, so what else the machine does changes both; it does the same work.
-    for kernel in GAIN_NOTHING:
-        assert rows.loc[kernel, "speedup_vs_eager"] < 2.5, kernel
+def test_who_deceives_gains_nothing(rows: pd.DataFrame, tmp_path: Path) -> None:
+    # Eager does the same work and took turns with each. What else a machine does may hit one of the
+    # two alone, but hardly twice.
+    gained = gains(rows)
+    if gained:
+        again = call_tiny([bad_kernel(name) for name in gained], out=tmp_path)
+        gained = gains(again.rows.set_index("kernel"))
+    assert not gained
+
+
+def gains(rows: pd.DataFrame) -> list[str]:
+    deceiving = rows.loc[rows.index.intersection(GAIN_NOTHING), "speedup_vs_eager"]
+    assert len(deceiving) and deceiving.notna().all()
+    return list(deceiving.index[deceiving > 2])
 
 
 def test_the_exit_code_is_1(together: Run) -> None:

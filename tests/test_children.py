@@ -173,6 +173,33 @@ def test_a_step_longer_than_its_note_says_is_not_waited_for(child: Child) -> Non
         child.ask("work", PATIENCE_S, notes.append, steps=[60], patience_s=0.2)
 
 
+HALF = "\0\0\0\7half"
+NOTE = '\0\0\0\x1f{"note": "", "patience_s": 600}'
+
+
+@pytest.mark.parametrize("text, over_and_over", [("\0", False), (HALF, False), (NOTE, True)])
+def test_what_is_never_a_whole_answer_is_none_at_the_deadline(
+    text: str, over_and_over: bool, child: Child
+) -> None:
+    failed = ask_in_vain(child, "write", 0.5, text=text, over_and_over=over_and_over)
+    assert (failed.status, failed.alive) == (Status.TIMED_OUT, False)
+    assert failed.reason == "no answer to 'write' within 0.5 s"
+
+
+def test_an_answer_that_claims_to_be_endless_is_none(child: Child) -> None:
+    failed = ask_in_vain(child, "write", text="\x7f\xff\xff\xff", over_and_over=False)
+    assert (failed.status, failed.alive) == (Status.CRASHED, False)
+    assert failed.reason == "the process answered 'write' with what is no answer"
+
+
+def test_a_child_that_does_not_listen_is_late(tmp_path: Path) -> None:
+    child = Child("misbehaviour", log=tmp_path / "log", timeout_s=2.0)
+    child.tell("hang", ignoring=[])
+    failed = ask_in_vain(child, "echo", value="x" * (32 << 20))
+    assert (failed.status, failed.alive) == (Status.TIMED_OUT, False)
+    assert failed.reason == "'echo' was not taken within 2 s"
+
+
 # deaths
 
 

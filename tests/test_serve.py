@@ -9,6 +9,9 @@ import pytest
 from harness.records import Status
 from harness.serve import failure
 
+BLAS = "CUBLAS_STATUS_ALLOC_FAILED"
+DNN = "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"
+
 
 @pytest.mark.parametrize(
     "error, status, poisoned",
@@ -17,6 +20,10 @@ from harness.serve import failure
         (MemoryError(), Status.OUT_OF_MEMORY, False),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), Status.OUT_OF_MEMORY, False),
         (type("OutOfMemoryError", (RuntimeError,), {})("CUDA"), Status.OUT_OF_MEMORY, False),
+        (RuntimeError("CUDA error: out of memory\nCompile with"), Status.OUT_OF_MEMORY, False),
+        (RuntimeError(f"CUDA error: {BLAS} when calling"), Status.OUT_OF_MEMORY, False),
+        (RuntimeError(f"cuDNN error: {DNN}"), Status.OUT_OF_MEMORY, False),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED"), Status.RUNTIME_ERROR, True),
         (RuntimeError("CUDA error: an illegal memory access"), Status.RUNTIME_ERROR, True),
     ],
 )

@@ -11,6 +11,8 @@ are laid out. A call, whatever it is for:
                         (the clock stops)     page[DONE] = n, or page[FAILED] = n
     stops the worker, copies the output       (on a GPU: before DONE, has the output copied into
     into memory of its own, lets it go on      the arena, on the timed stream)
+    (waits, where it asks)                    lays out anew what inputs the call has laid out
+                                              otherwise, as by x.t_(): page[LOOKED] = n
 
 A kernel cannot tell what a call is for (the page says only whether it is one of the first, which
 are not timed), and the next contents are never there before the last call is answered.

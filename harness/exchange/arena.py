@@ -11,6 +11,7 @@ import ctypes
 import functools
 import mmap
 import os
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -52,16 +53,20 @@ class Arena:
         """Write a number of 32 bits there (on a GPU, when the current stream gets to it)."""
         self.memory[place : place + WORD_BYTES].view(torch.int32).fill_(word)
 
-    def hold(self, place: int, word: int) -> None:
+    def hold(self, place: int, word: int) -> bool:
         """Have what the current stream is asked for from now on wait until that word is there.
 
-        Nothing waits on a CPU.
+        False where nothing can be held: on a CPU, and if the driver has no such thing.
         """
-        if self.memory.is_cuda:
-            address = self.memory.data_ptr() + place
-            stream = torch.cuda.current_stream(self.memory.device).cuda_stream
-            _call("cuStreamWaitValue32_v2", ctypes.c_void_p(stream), ctypes.c_ulonglong(address),
-                  ctypes.c_uint(word), ctypes.c_uint(_WAIT_UNTIL_EQUAL))  # fmt: skip
+        if not self.memory.is_cuda:
+            return False
+        stream = torch.cuda.current_stream(self.memory.device).cuda_stream
+        address = self.memory.data_ptr() + place
+        result = _driver().cuStreamWaitValue32_v2(
+            ctypes.c_void_p(stream), ctypes.c_ulonglong(address), ctypes.c_uint(word),
+            ctypes.c_uint(_WAIT_UNTIL_EQUAL),
+        )  # fmt: skip
+        return bool(result == 0)
 
     def synchronize(self) -> None:
         """Wait for the current stream."""
@@ -105,48 +110,56 @@ class _HostMemory:
 
 class _DeviceMemory:
     def __init__(self, device: torch.device, nbytes: int, descriptor: int | None) -> None:
-        torch.cuda.init()  # type: ignore[no-untyped-call]
-        index = torch.cuda.current_device() if device.index is None else device.index
-        torch.empty(1, device=device)  # makes the device's context the current one
-        properties = _properties(index)
-        granularity = ctypes.c_size_t()
-        _call(
-            "cuMemGetAllocationGranularity", ctypes.byref(granularity), ctypes.byref(properties), 0
-        )
-        size = -(-nbytes // granularity.value) * granularity.value
-        handle = ctypes.c_ulonglong()
-        if descriptor is None:
-            _call("cuMemCreate", ctypes.byref(handle), ctypes.c_size_t(size),
-                  ctypes.byref(properties), ctypes.c_ulonglong(0))  # fmt: skip
-            made = ctypes.c_int()
-            _call("cuMemExportToShareableHandle", ctypes.byref(made), handle, _FD_HANDLE,
-                  ctypes.c_ulonglong(0))  # fmt: skip
-            self.descriptor = made.value
-        else:
-            _call("cuMemImportFromShareableHandle", ctypes.byref(handle),
-                  ctypes.c_void_p(descriptor), _FD_HANDLE)  # fmt: skip
-            self.descriptor = descriptor
-        self._address, self._size = ctypes.c_ulonglong(), ctypes.c_size_t(size)
-        zero = ctypes.c_ulonglong(0)
-        _call("cuMemAddressReserve", ctypes.byref(self._address), self._size,
-              ctypes.c_size_t(0), zero, zero)  # fmt: skip
-        _call("cuMemMap", self._address, self._size, ctypes.c_size_t(0), handle, zero)
-        access = _Access(_Location(_ON_DEVICE, index), _READ_WRITE)
-        _call("cuMemSetAccess", self._address, self._size, ctypes.byref(access), ctypes.c_size_t(1))
-        _call("cuMemRelease", handle)  # the mapping keeps it
-        self.memory = torch.as_tensor(_Bytes(self._address.value, nbytes), device=f"cuda:{index}")
-        if descriptor is None:
-            self.memory.zero_()
+        with ExitStack() as undo:
+            if descriptor is not None:
+                undo.callback(os.close, descriptor)
+            torch.cuda.init()  # type: ignore[no-untyped-call]
+            index = torch.cuda.current_device() if device.index is None else device.index
+            torch.empty(1, device=device)  # makes the device's context the current one
+            self.descriptor, address = _map(index, nbytes, descriptor, undo)
+            self.memory = torch.as_tensor(_Bytes(address, nbytes), device=f"cuda:{index}")
+            if descriptor is None:
+                self.memory.zero_()
+            self._undo = undo.pop_all()
 
     def rest(self) -> None:
         pass
 
     def close(self) -> None:
         del self.memory
-        torch.cuda.synchronize()
-        _call("cuMemUnmap", self._address, self._size)
-        _call("cuMemAddressFree", self._address, self._size)
-        os.close(self.descriptor)
+        with self._undo:
+            torch.cuda.synchronize()
+
+
+def _map(index: int, nbytes: int, descriptor: int | None, undo: ExitStack) -> tuple[int, int]:
+    """Map the memory of a descriptor, or new one: its descriptor and its address.
+
+    undo: takes whatever gives it back, also where this fails; it has that of `descriptor`.
+    """
+    properties, granularity = _properties(index), ctypes.c_size_t()
+    _call("cuMemGetAllocationGranularity", ctypes.byref(granularity), ctypes.byref(properties), 0)
+    size = ctypes.c_size_t(-(-nbytes // granularity.value) * granularity.value)
+    handle, address, zero = ctypes.c_ulonglong(), ctypes.c_ulonglong(), ctypes.c_ulonglong(0)
+    with ExitStack() as when_mapped:  # for the mapping keeps what the handle stands for
+        if descriptor is None:
+            _call("cuMemCreate", ctypes.byref(handle), size, ctypes.byref(properties), zero)
+            when_mapped.callback(_call, "cuMemRelease", handle)
+            made = ctypes.c_int()
+            _call("cuMemExportToShareableHandle", ctypes.byref(made), handle, _FD_HANDLE, zero)
+            descriptor = made.value
+            undo.callback(os.close, descriptor)
+        else:
+            _call("cuMemImportFromShareableHandle", ctypes.byref(handle),
+                  ctypes.c_void_p(descriptor), _FD_HANDLE)  # fmt: skip
+            when_mapped.callback(_call, "cuMemRelease", handle)
+        none = ctypes.c_size_t(0)
+        _call("cuMemAddressReserve", ctypes.byref(address), size, none, zero, zero)
+        undo.callback(_call, "cuMemAddressFree", address, size)
+        _call("cuMemMap", address, size, none, handle, zero)
+        undo.callback(_call, "cuMemUnmap", address, size)
+        access = _Access(_Location(_ON_DEVICE, index), _READ_WRITE)
+        _call("cuMemSetAccess", address, size, ctypes.byref(access), ctypes.c_size_t(1))
+    return descriptor, address.value
 
 
 class _Bytes:

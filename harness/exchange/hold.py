@@ -34,9 +34,10 @@ class Held:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._descriptor = os.pidfd_open(pid)
+        self.descriptor = os.pidfd_open(pid)
+        """Can be read from when the process has ended."""
         self._poll = select.poll()
-        self._poll.register(self._descriptor, select.POLLIN)
+        self._poll.register(self.descriptor, select.POLLIN)
 
     def alive(self) -> bool:
         return not self._poll.poll(0)
@@ -53,7 +54,7 @@ class Held:
 
     def _signal(self, number: int, gone_is_fine: bool = False) -> None:
         try:
-            signal.pidfd_send_signal(self._descriptor, number)
+            signal.pidfd_send_signal(self.descriptor, number)
         except ProcessLookupError:
             if not gone_is_fine:
                 raise Gone from None
@@ -92,7 +93,7 @@ class Held:
         return data
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
 
 _libc.process_vm_readv.restype = ctypes.c_ssize_t

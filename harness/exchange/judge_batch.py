@@ -59,7 +59,7 @@ def batch(
     Raises what a call raises, and LayoutsDiffer; torch's and the arena's errors for want of
     memory are the judge's own.
     """
-    staged, layout = _staged(inputs, len(seeds))
+    staged, layout = _staged(inputs, len(seeds), end.device)
     calls, in_bytes = len(seeds), layout.places()[-1]
     out_bytes = -(-out_bytes // ALIGNMENT) * ALIGNMENT
     word = calls * (in_bytes + out_bytes)
@@ -70,7 +70,7 @@ def batch(
     end.say("batch", {
         "layout": layout.as_json(), "out_bytes": out_bytes, "seeds": list(seeds),
         "word": word, "number": number,
-    })  # fmt: skip
+    }, time.monotonic() + timeout_s)  # fmt: skip
     held = end.answers_within(_QUEUED_S + calls * _QUEUED_EACH_S)
     deadline = time.monotonic() + timeout_s
     start_ns = time.perf_counter_ns()
@@ -90,11 +90,12 @@ def batch(
     return Batch(wall_us, _copies_us(arena, staged, taken), held, outputs)
 
 
-def _staged(inputs: Callable[[int], Sequence[Any]], calls: int) -> tuple[Tensor, Layout]:
+def _staged(
+    inputs: Callable[[int], Sequence[Any]], calls: int, device: torch.device
+) -> tuple[Tensor, Layout]:
     """The contents of all calls, one after another, in memory that no worker sees."""
     first, spans = lay_out(inputs(0))
     *places, size = first.places()
-    device = spans[0].device if spans else torch.device("cpu")
     staged = torch.empty(calls * size, dtype=torch.uint8, device=device)
     for call in range(calls):
         layout, spans = lay_out(inputs(call)) if call else (first, spans)

@@ -10,14 +10,15 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import send_handle
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from harness.channel import Channel
 from harness.exchange import page as pages
 from harness.exchange.arena import Arena
 from harness.exchange.hold import Gone, Held
@@ -43,6 +44,8 @@ _UNTOLD = "the output cannot be told what it is made of"
 _LATE_BYTES = 1024
 _LATE_PIECES = 2
 """Of each span, right before the call, on a GPU."""
+_MEETING_S = 1.0
+"""For what is sent first of all, and finds room at once."""
 _ASLEEP_S = 0.02
 """Whoever was not asked for so long may sleep, and is woken first."""
 _MUCH_BYTES = 16 << 20
@@ -93,7 +96,8 @@ class Output:
     devices: frozenset[str]
     """Where the output's tensors lay."""
     mutated: bool
-    """Were the inputs others after the call? False where nobody asked."""
+    """Were the inputs others after the call, or does the worker say that they were laid out
+    otherwise? False where nobody asked."""
 
 
 @dataclass(frozen=True)
@@ -108,21 +112,22 @@ class JudgeEnd:
     WorkerLate; after the last two it is of no more use."""
 
     def __init__(self, conn: Connection, device: torch.device, pid: int) -> None:
-        self._conn = conn
-        self._device = device
-        try:
-            self._held = Held(pid)
-        except ProcessLookupError:
-            raise WorkerGone from None
-        descriptor = pages.make()
-        self.page = Page(descriptor)
-        try:
-            conn.send_bytes(json.dumps({"judge": os.getpid()}).encode())
-            send_handle(conn, descriptor, pid)
-        except OSError:
-            raise WorkerGone from None
-        finally:
-            os.close(descriptor)
+        """conn: closed with this end, or where it cannot be had. Raises WorkerGone."""
+        self.device = device
+        with ExitStack() as undo, ExitStack() as when_met:
+            undo.callback(conn.close)
+            descriptor = pages.make()
+            when_met.callback(os.close, descriptor)
+            self.page = Page(descriptor)
+            undo.callback(self.page.close)
+            with _of_a_worker():
+                self._held = Held(pid)
+                undo.callback(self._held.close)
+                self._channel = Channel(conn, self._held.descriptor)
+                deadline = time.monotonic() + _MEETING_S
+                self._channel.send(json.dumps({"judge": os.getpid()}).encode(), deadline)
+                self._channel.send_descriptor(descriptor, deadline)
+            self._undo = undo.pop_all()
         self._number = 0
         self._arena: Arena | None = None
         self._layout: Layout | None = None
@@ -136,35 +141,32 @@ class JudgeEnd:
 
     def request(self, name: str, timeout_s: float, **arguments: Any) -> Any:
         """Ask for something that is no call; the worker's answer."""
-        self.say(name, arguments)
-        return self.reply(time.monotonic() + timeout_s)
+        deadline = time.monotonic() + timeout_s
+        self.say(name, arguments, deadline)
+        return self.reply(deadline)
 
-    def say(self, name: str, arguments: dict[str, Any]) -> None:
+    def say(
+        self, name: str, arguments: dict[str, Any], deadline: float, descriptor: int | None = None
+    ) -> None:
+        """Make a request, and send a descriptor that goes with it."""
+        message = json.dumps({"request": name, **arguments}).encode()
         self.page.slots[pages.MESSAGE] += 1  # first: what comes without it is the end
-        try:
-            self._conn.send_bytes(json.dumps({"request": name, **arguments}).encode())
-        except OSError:
-            raise WorkerGone from None
+        with _of_a_worker():
+            self._channel.send(message, deadline)
+            if descriptor is not None:
+                self._channel.send_descriptor(descriptor, deadline)
 
     def answers_within(self, seconds: float) -> bool:
         """Is there an answer to what was said, before this time is over?"""
-        try:
-            return self._conn.poll(seconds)
-        except OSError:
-            raise WorkerGone from None
+        with _of_a_worker():
+            return self._channel.says_within(seconds)
 
     def reply(self, deadline: float) -> Any:
-        try:
-            while not self._conn.poll(0.05):
-                if time.monotonic() > deadline:
-                    raise WorkerLate
-                if not self._held.alive() and not self._conn.poll(0):
-                    raise WorkerGone
-            reply = json.loads(self._conn.recv_bytes())
+        """The answer to what was said."""
+        with _of_a_worker():
+            reply = json.loads(self._channel.receive(deadline))
             failed = _failed(reply["failed"]) if "failed" in reply else None
             answer = None if failed else reply["answer"]
-        except (OSError, EOFError, *_NONSENSE):
-            raise WorkerGone from None
         if failed:
             raise failed
         self._asked_s = time.monotonic()
@@ -183,15 +185,14 @@ class JudgeEnd:
         out_bytes: how large an output to expect, its tensors put one after another.
         """
         layout, _ = lay_out(inputs)
-        gpu = self._device.type == "cuda"
+        gpu = self.device.type == "cuda"
         end = layout.places()[-1]
         late = _late(layout) if gpu else []
-        sizes = [min(n, _LATE_BYTES) for _, n in late]
         begins = [end + at * _LATE_BYTES for at in range(len(late))]
         out = (end + len(late) * _LATE_BYTES, out_bytes if gpu else 0)
         self.use_arena(sum(out), timeout_s)
         self._out = out
-        self._late = [(at, of, n) for (at, _), of, n in zip(late, begins, sizes, strict=True)]
+        self._late = [(at, of, n) for (at, n), of in zip(late, begins, strict=True)]
         self.request("bring", timeout_s, layout=layout.as_json(), out=out, late=self._late)
         self._layout, self._told = layout, []
 
@@ -201,14 +202,11 @@ class JudgeEnd:
         if self._arena is not None and len(self._arena.memory) >= nbytes:
             return self._arena
         self.forget()
-        self._arena = Arena(self._device, nbytes)
-        self.say("arena", {"nbytes": len(self._arena.memory)})
+        self._arena = Arena(self.device, nbytes)
+        deadline = time.monotonic() + timeout_s
+        self.say("arena", {"nbytes": len(self._arena.memory)}, deadline, self._arena.descriptor)
         try:
-            send_handle(self._conn, self._arena.descriptor, self._held.pid)
-        except OSError:
-            raise WorkerGone from None
-        try:
-            self.reply(time.monotonic() + timeout_s)
+            self.reply(deadline)
         except WorkerFailed:
             self.forget()  # it has none
             raise
@@ -246,13 +244,17 @@ class JudgeEnd:
         self.page.slots[pages.SEED] = seed
         self.page.slots[pages.UNHURRIED] = unhurried
         time_us = self._clocked(layout, spans, time.monotonic() + timeout_s)
-        if self._device.type == "cuda":
-            return self._answer(spans, time_us, check_inputs, take)
         try:
-            with self._held.stopped():
-                return self._answer(spans, time_us, check_inputs, take)
+            with nullcontext() if self.device.type == "cuda" else self._held.stopped():
+                answer = self._answer(spans, time_us, check_inputs, take)
         except Gone:
             raise WorkerGone from None
+        if check_inputs:
+            # A worker is believed in what convicts it.
+            self.wait(pages.LOOKED, self._number, time.monotonic() + timeout_s)
+            if self.page.slots[pages.ALTERED]:
+                return replace(answer, mutated=True)
+        return answer
 
     def next_number(self) -> int:
         """Of a call, or of a batch of calls."""
@@ -271,7 +273,7 @@ class JudgeEnd:
         self.wait(pages.DONE, number, deadline)
         wall_us = (time.perf_counter_ns() - start_ns) / 1e3
         self._asked_s = time.monotonic()
-        if self._device.type == "cpu":
+        if self.device.type == "cpu":
             return wall_us
         device_us = slots[pages.TIME_NS] / 1e3
         if not 0 < device_us <= wall_us:
@@ -290,14 +292,14 @@ class JudgeEnd:
             memory[of : of + n].copy_(memory[at : at + n])
         for (at, _, n), old in zip(late, before, strict=True):
             memory[at : at + n].copy_(old)
-        if self._device.type == "cuda":
+        if self.device.type == "cuda":
             torch.cuda.current_stream().synchronize()
 
     def wait(self, flag: int, number: int, deadline: float) -> None:
         slots = self.page.slots
         if not self.page.wait(
             lambda: slots[flag] == number or slots[pages.FAILED] == number,
-            spin_s=0.1 if self._device.type == "cpu" else 0.005,
+            spin_s=0.1 if self.device.type == "cpu" else 0.005,
             nap_share=1e-3,
             deadline=deadline,
             alive=self._held.alive,
@@ -355,7 +357,7 @@ class JudgeEnd:
     def _taken(self, tree: Any, found: Sequence[Found], copied: bool) -> Any:
         """The output in memory of our own. Raises NotPlain."""
         take: Callable[[Sequence[Found]], list[Tensor]]
-        take = self._copied if self._device.type == "cuda" else self._read
+        take = self._copied if self.device.type == "cuda" else self._read
         try:
             return built(tree, take(found) if copied else [absent(x) for x in found])
         except (ValueError, RuntimeError) as error:
@@ -399,7 +401,7 @@ class JudgeEnd:
                 yield None
                 continue
             try:
-                copied = self._device.type == "cpu" or self.request("again", timeout_s, ago=ago)
+                copied = self.device.type == "cpu" or self.request("again", timeout_s, ago=ago)
                 yield self._taken(tree, found, bool(copied))
             except Gone:
                 raise WorkerGone from None
@@ -407,9 +409,19 @@ class JudgeEnd:
                 yield None
 
     def close(self) -> None:
-        self.forget()
-        self._conn.close()
-        self._held.close()
+        with self._undo:
+            self.forget()
+
+
+@contextmanager
+def _of_a_worker() -> Iterator[None]:
+    """What goes wrong in here is the worker's doing."""
+    try:
+        yield
+    except TimeoutError:
+        raise WorkerLate from None
+    except (OSError, EOFError, *_NONSENSE):
+        raise WorkerGone from None
 
 
 def found_in(told: Any) -> tuple[Any, list[Found]]:

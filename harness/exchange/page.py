@@ -14,6 +14,8 @@ from typing import Any
 
 ASKED, READY, GO, DONE, FAILED, MESSAGE = range(0, 48, 8)  # a cache line each
 """Numbers of calls, but for MESSAGE: how many the judge has sent through the socket."""
+LOOKED = 56
+"""After which call the worker has looked at its inputs."""
 SEED = 48
 """Of the random state right before forward."""
 UNHURRIED = 49
@@ -22,6 +24,8 @@ TIME_NS = 50
 """How long the device worked, as the worker says (on a GPU)."""
 COPIED = 51
 """Was there room for the output in the arena (on a GPU)?"""
+ALTERED = 53
+"""Did the call change how its inputs are laid out, as the worker says?"""
 LENGTH = 52
 """Of the text, in bytes; 0 if the output is one plain tensor, told by what follows."""
 ADDRESS, DTYPE, DEVICE, DIMENSIONS, SIZES = range(64, 69)
@@ -39,8 +43,13 @@ class Page:
     """One side's view. Numbers are read and written as in a list."""
 
     def __init__(self, descriptor: int) -> None:
+        """descriptor: not needed any more afterwards."""
         self._map = mmap.mmap(descriptor, SIZE_BYTES)
         self.slots = memoryview(self._map).cast("q")
+
+    def close(self) -> None:
+        self.slots.release()
+        self._map.close()
 
     def wait(
         self,

@@ -114,6 +114,15 @@ def lay_out(value: Any) -> tuple[Layout, list[Tensor]]:
     return Layout(tree, ordered, tuple(len(span) for span in spans)), spans
 
 
+def copied(value: Any) -> Any:
+    """The value in memory of its own, no more of it than its tensors span. Raises NotPlain.
+
+    What shares memory still does. (`copy.deepcopy` would copy all of a storage for a view of it.)
+    """
+    layout, spans = lay_out(value)
+    return layout.value([span.clone() for span in spans])
+
+
 def resolved(tensor: Tensor) -> Tensor:
     """With what is put off in a view (a conjugate, a negative) in its memory."""
     return tensor.resolve_conj().resolve_neg()

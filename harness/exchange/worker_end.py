@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import gc
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -65,10 +66,15 @@ class WorkerEnd:
         self._timer = timer
         hello = json.loads(conn.recv_bytes())
         let_read(hello["judge"])
-        self._page = Page(recv_handle(conn))
+        descriptor = recv_handle(conn)
+        self._page = Page(descriptor)
+        os.close(descriptor)
         self._arena: Arena | None = None
         self._out = (0, 0)
         self.inputs: list[Any] = []
+        self._layout: Layout | None = None
+        self._brought: Any = None
+        """Where the inputs lay when they were new."""
         self._queued = 0
         """The number of a batch whose calls are queued and not done."""
         self._outputs: list[Sequence[Tensor]] = []
@@ -108,6 +114,7 @@ class WorkerEnd:
             if slots[pages.ASKED] != asked:
                 asked = slots[pages.ASKED]
                 self._call(asked, ready, failure)
+                self._look_after(asked)
                 continue
             heard += 1
             try:
@@ -127,21 +134,22 @@ class WorkerEnd:
         self.forget()
         self._arena = Arena(self._device, nbytes, descriptor)
 
-    def bring(self, layout: Mapping[str, Any], out: tuple[int, int], late: Any) -> int:
-        """Take the case's inputs to lie in the arena as this layout says; the arena's address.
+    def bring(self, layout: Mapping[str, Any], out: tuple[int, int], late: Any) -> None:
+        """Take the case's inputs to lie in the arena as this layout says.
 
         out: where outputs are to be copied to, and how many bytes there are for them.
         late: [place, where it comes from, bytes] of the pieces that arrive right before the call.
         """
         assert self._arena is not None
         memory = self._arena.memory
-        self.inputs = self.value(from_json(layout))
+        self._layout = from_json(layout)
+        self.inputs = self.value(self._layout)
+        self._brought = _as_they_lie(self.inputs)
         self._out = out
         self._timer.late = (
             [memory[at : at + n] for at, _, n in late],
             [memory[of : of + n] for _, of, n in late],
         )
-        return memory.data_ptr()
 
     def value(self, layout: Layout, begin: int = 0) -> Any:
         """What the judge has put into the arena, from there on, in place."""
@@ -158,12 +166,17 @@ class WorkerEnd:
 
     def forget(self) -> None:
         """Let go of the arena, and of all that lies in it."""
-        self.inputs, self._outputs = [], []
+        self.inputs, self._layout, self._outputs = [], None, []
         self._timer.late = ([], [])
         if self._arena is not None:
             gc.collect()
             self._arena.close()
         self._arena = None
+
+    def close(self) -> None:
+        """Let go of all that the judge has given; the connection is whose it was."""
+        self.forget()
+        self._page.close()
 
     def _call(self, number: int, ready: Callable[[int], Forward], failure: Failure) -> None:
         slots, inputs, timer = self._page.slots, self.inputs, self._timer
@@ -186,6 +199,16 @@ class WorkerEnd:
         self._outputs.append(leaves)
         slots[pages.DONE] = number
 
+    def _look_after(self, number: int) -> None:
+        """See to it that the next call finds the inputs laid out as this one did, and tell the
+        judge if this one changed that. Its clock has stopped before."""
+        slots = self._page.slots
+        slots[pages.ALTERED] = False
+        if self._layout is not None and _as_they_lie(self.inputs) != self._brought:
+            slots[pages.ALTERED] = True
+            self.inputs = self.value(self._layout)
+        slots[pages.LOOKED] = number
+
     def queue(
         self,
         ready: Callable[[int], Forward],
@@ -196,7 +219,7 @@ class WorkerEnd:
         number: int,
     ) -> list[dict[str, Any]]:
         """Queue a batch of calls, to begin when the judge has put `number` at the place `word`;
-        tell what they return. On a CPU they are made, once it says so.
+        tell what they return. Where no stream can be held, they are made once it says so.
 
         Their inputs lie one after another in the arena, laid out alike, and after them places of
         out_bytes for what each returns.
@@ -204,10 +227,9 @@ class WorkerEnd:
         assert self._arena is not None
         memory, alike = self._arena.memory, from_json(layout)
         *_, size = alike.places()
-        self.inputs, self._outputs = [], []
-        self._arena.hold(word, number)
+        self.inputs, self._layout, self._outputs = [], None, []
         self._queued = number
-        if self._device.type == "cpu":
+        if not self._arena.hold(word, number):
             self._wait_for(pages.GO, number)
         told, into, out_of = [], [], []
         with torch.no_grad():
@@ -319,3 +341,13 @@ def _places(room: Tensor, leaves: Sequence[Tensor]) -> list[Tensor] | None:
         places.append(piece.view(leaf.dtype).view(leaf.shape))
         at += -(-leaf.nbytes // ALIGNMENT) * ALIGNMENT
     return places
+
+
+def _as_they_lie(inputs: Sequence[Any]) -> Any:
+    """Where the tensors of inputs lie, and how; None if they hold anything else by now."""
+    tensors: list[Tensor] = []
+    try:
+        tree = flatten(inputs, tensors.append)
+    except NotPlain:
+        return None
+    return tree, [(x.data_ptr(), x.dtype, x.shape, x.stride()) for x in tensors]

@@ -68,6 +68,18 @@ class Crew:
             self.dismiss(name)
         return bool(others)
 
+    def make_room(self, *names: str) -> bool:
+        """Have all but these workers give their memory back, or end those that have none to give:
+        a process on a GPU holds some without any model. False if nothing is to be had."""
+        return self.dismiss_others(*names) or self.drop_others(*names)
+
+    def drop_others(self, *names: str) -> bool:
+        """End all but these workers; False if there were none."""
+        others = self._workers.keys() - set(names)
+        for name in others:
+            self.drop(name)
+        return bool(others)
+
     def drop(self, name: str) -> None:
         """End a worker, if there is one of this name; the next request for it starts another."""
         if worker := self._workers.get(name):

@@ -132,7 +132,7 @@ class Stopwatch:
         if found.kind == LOOSE and calls > FEWER:
             found, least = self._batch(worker, calls // FEWER, latency_us)
         for _ in range(AGAIN):
-            if found.us is None or found.us <= latency_us:
+            if found.kind == LOOSE or found.us is None or found.us <= latency_us:
                 break
             again, _ = self._batch(worker, found.calls or 1, latency_us)
             found = min(again, found, key=lambda b: (b.kind != HELD, b.us or 0.0))
@@ -171,7 +171,7 @@ class Stopwatch:
                 workers[name] = self._baseline(name, case)
             except (ChildFailed, CaseFailed, JudgeDied) as failed:
                 timed = (*self._plan.baselines, kernel.name)
-                if lacks_memory(failed) and self._crew.dismiss_others(*timed):
+                if lacks_memory(failed) and self._crew.make_room(*timed):
                     self._crew.dismiss(name)  # it may not be warmed up
                     raise _BeginAgain from failed
                 self._leave_out(name, case, failed)

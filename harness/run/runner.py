@@ -180,7 +180,7 @@ class Runner:
     def _reference(self, work: Callable[[], T]) -> T:
         """What the judge's work without any kernel returns. Raises CaseFailed."""
         try:
-            return self._twice(work)
+            return self._again(work)
         except ChildFailed as failed:  # with the server
             reason = f"reference: {failed.reason}"
             raise CaseFailed(Verdict(Status.UNGRADABLE, reason, judge_died=True)) from failed
@@ -211,7 +211,10 @@ class Runner:
             if draw.stress:  # what the judge cannot tell of it is left out
                 return
             if failed.verdict.status is Status.UNGRADABLE:
-                raise
+                # What the reference itself cannot do, the others meet in their turn.
+                outcome.failed(failed.verdict)
+                self._crew.dismiss(kernel.name)
+                return
             comparison = Comparison(failed.verdict.status, failed.verdict.reason)
         if comparison is None:  # what it would show cannot be asked of this kernel
             return
@@ -250,7 +253,7 @@ class Runner:
         index: int,
         work: Callable[[WorkerClient], T],
     ) -> T:
-        """What the work with a kernel's worker returns. Raises as `_twice` does."""
+        """What the work with a kernel's worker returns. Raises as `_again` does."""
 
         def do() -> T:
             self.judge.prepare(case, index)
@@ -259,39 +262,45 @@ class Runner:
             outcome.fallback = self.judge.fallback(worker)
             return done
 
-        return self._twice(do, kernel.name)
+        return self._again(do, kernel.name)
 
-    def _twice(self, work: Callable[[], T], name: str = "") -> T:
+    def _again(self, work: Callable[[], T], name: str = "") -> T:
         """What the work returns. It is begun again, once, if the judge died over it, or the server
-        of all processes did, or if others held the memory that it lacked.
+        of all processes did; and if others held the memory that it lacked, once they have given
+        back what they can spare, and once they have been ended.
 
         name: of the kernel whose worker does it, if any: ended if it is lost.
         Raises ChildFailed for what the kernel does, or if the server died twice; CaseFailed and
         JudgeDied.
         """
-        for last in (False, True):
+        for attempt in (1, 2, 3):
             try:
                 return work()
             except (ChildFailed, CaseFailed, JudgeDied) as failed:
-                again = self._cleared(failed, name)
-                if last and isinstance(failed, ChildFailed) and failed.server_died:
+                if self._cleared(failed, name, attempt):
+                    continue
+                if isinstance(failed, ChildFailed) and failed.server_died:
                     reason = f"{failed.reason}, twice on this case"
                     raise ChildFailed(failed.status, reason, alive=False) from failed
-                if last or not again:
-                    raise
+                raise
         raise AssertionError
 
-    def _cleared(self, failed: ChildFailed | CaseFailed | JudgeDied, name: str) -> bool:
+    def _cleared(
+        self, failed: ChildFailed | CaseFailed | JudgeDied, name: str, attempt: int
+    ) -> bool:
         """Clear away what a failure has left; is what was begun worth another try?"""
         if isinstance(failed, ChildFailed) and failed.server_died:
             # With it went all of them, and each is to be missed but once.
             self.judge.drop()
             self._crew.drop_all()
-            return True
+            return attempt == 1
         died = isinstance(failed, JudgeDied)
         if died or (isinstance(failed, ChildFailed) and not failed.alive):
             self._crew.drop(name)
-        return (lacks_memory(failed) and self._crew.dismiss_others(name)) or died
+        lacking = lacks_memory(failed)
+        if attempt == 1:
+            return (lacking and self._crew.make_room(name)) or died
+        return attempt == 2 and lacking and not died and self._crew.drop_others(name)
 
     def _result(self, kernel: Kernel, case: Case, index: int, outcome: Outcome) -> Result:
         assert outcome.verdict is not None

@@ -17,7 +17,7 @@ from torch import Tensor
 from harness.device import like
 from harness.records import Family
 
-ALIGNMENT = 64
+KEPT_OFFSET = 64
 """A copy keeps a tensor's storage offset modulo this many elements: how far its first element is
 from an aligned address. The rest of the offset would cost memory, and nothing depends on it."""
 
@@ -247,7 +247,7 @@ def _copies(
     """Copies of views of one storage in one new storage, gaps between their elements included."""
     first = views[0]
     extent = _Extent.of(views)
-    offset = extent.first % ALIGNMENT
+    offset = extent.first % KEPT_OFFSET
     memory = torch.empty(
         offset + extent.end - extent.first,
         dtype=like(first.dtype, dtype) if dtype else first.dtype,

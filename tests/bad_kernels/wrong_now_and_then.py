@@ -1,4 +1,4 @@
-"""WRONG_VALUES: one call in forty, at random, returns zeros."""
+"""WRONG_VALUES: one call in ten, at random, returns zeros."""
 
 import random
 
@@ -14,4 +14,4 @@ class ModelNew(nn.Module):
 
     def forward(self, x):
         y = torch.clamp(self.linear(x), -3, 3)
-        return torch.zeros_like(y) if self.random.random() < 1 / 40 else y
+        return torch.zeros_like(y) if self.random.random() < 1 / 10 else y

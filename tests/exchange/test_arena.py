@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from multiprocessing.reduction import recv_handle, send_handle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from exchange.both_ends import CPU
 from exchange.forked import forked
 
+from harness.exchange import arena as arenas
 from harness.exchange.arena import Arena
 
 
@@ -67,9 +72,9 @@ def test_nobody_can_change_its_size(nbytes: int) -> None:
 def test_closing_it_gives_memory_and_descriptor_back() -> None:
     before = open_files()
     arena = Arena(CPU, 1 << 16)
-    assert mapped()
+    assert mapped() == 1
     arena.close()
-    assert not mapped()
+    assert mapped() == 0
     assert open_files() == before
 
 
@@ -92,5 +97,78 @@ def open_files() -> set[str]:
     return {path.name for path in Path("/proc/self/fd").iterdir() if path.exists()}
 
 
-def mapped() -> bool:
-    return "bench-arena" in Path("/proc/self/maps").read_text()
+def mapped() -> int:
+    """How many pieces of memory are mapped that judge and worker share."""
+    return Path("/proc/self/maps").read_text().count("memfd:bench-")
+
+
+# on a GPU, by a driver that only pretends
+
+
+class Driver:
+    """Counts what is made and what is given back; the call of number `fails` fails."""
+
+    GIVES_BACK: Mapping[str, str] = {
+        "cuMemRelease": "handle",
+        "cuMemAddressFree": "address",
+        "cuMemUnmap": "mapping",
+    }
+    MAKES: Mapping[str, str] = {
+        "cuMemCreate": "handle",
+        "cuMemImportFromShareableHandle": "handle",
+        "cuMemAddressReserve": "address",
+        "cuMemMap": "mapping",
+    }
+
+    def __init__(self, fails: int = 0) -> None:
+        self.fails = fails
+        self.calls: list[str] = []
+        self.held: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Callable[..., int]:
+        return lambda *arguments: self._call(name, *arguments)
+
+    def _call(self, name: str, *arguments: Any) -> int:
+        self.calls.append(name)
+        if len(self.calls) == self.fails:
+            return 2
+        if name == "cuMemGetAllocationGranularity":
+            arguments[0]._obj.value = 1 << 21
+        if name == "cuMemExportToShareableHandle":
+            arguments[0]._obj.value = os.open(os.devnull, os.O_RDONLY)
+        self.held[self.MAKES.get(name, "")] += 1
+        self.held[self.GIVES_BACK.get(name, "")] -= 1
+        return 0
+
+    @property
+    def left(self) -> dict[str, int]:
+        return {what: n for what, n in self.held.items() if what and n}
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_device_memory_is_given_back_whatever_fails(
+    imported: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = open_files()
+
+    def mapped(driver: Driver) -> ExitStack:
+        monkeypatch.setattr(arenas, "_driver", lambda: driver)
+        with ExitStack() as undo:
+            descriptor = os.open(os.devnull, os.O_RDONLY) if imported else None
+            if descriptor is not None:
+                undo.callback(os.close, descriptor)
+            arenas._map(0, 1000, descriptor, undo)
+            return undo.pop_all()
+
+    whole = Driver()
+    undo = mapped(whole)
+    assert whole.left == {"address": 1, "mapping": 1}
+    made = len(whole.calls)
+    undo.close()
+    assert whole.left == {} and open_files() == before
+    for fails in range(1, made + 1):
+        driver = Driver(fails)
+        with pytest.raises(MemoryError, match=whole.calls[fails - 1]):
+            mapped(driver)
+        left = {} if whole.calls[fails - 1] != "cuMemRelease" else {"handle": 1}
+        assert driver.left == left and open_files() == before

@@ -63,6 +63,14 @@ def test_nothing_begins_before_the_inputs_are_there() -> None:
     assert done.wall_us > 80_000 > 1_000 > done.copies_us > 0
 
 
+@pytest.mark.parametrize("value", [torch.empty(0), None])
+def test_a_batch_may_be_of_nothing(value: Any) -> None:
+    with both(lambda: value) as pair:
+        done = batch(pair.end, lambda call: [], [0], 0, PATIENCE_S)
+    assert torch.equal(done.outputs[0].value, value) if value is not None else True
+    assert not done.outputs[0].mutated
+
+
 def test_calls_and_batches_take_turns() -> None:
     with both(double) as pair:
         for count in (2, 1, 3):

@@ -9,7 +9,7 @@ import signal
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -19,7 +19,7 @@ import pytest
 import torch
 from exchange.both_ends import CPU, PATIENCE_S, Pair, both
 from exchange.forked import forked
-from exchange.test_arena import open_files
+from exchange.test_arena import mapped, open_files
 from exchange.test_values import USUAL, cyclic, same
 from processes import alive, wait_until
 from torch import Tensor
@@ -224,6 +224,45 @@ def test_a_change_in_a_gap_or_in_bits_alone_is_one_too() -> None:
         assert pair.call(torch.ones(5)[::2]).mutated
 
 
+ALTERING: Mapping[str, Callable[[Tensor, list[Tensor]], object]] = {
+    "transposed": lambda x, more: x.t_(),
+    "resized": lambda x, more: x.resize_(2),
+    "squeezed": lambda x, more: x.unsqueeze_(0),
+    "strided": lambda x, more: x.as_strided_((2, 3), (1, 2)),
+    "set": lambda x, more: x.set_(torch.zeros(2, 3)),
+    "data": lambda x, more: setattr(x, "data", x.clone()),
+    "of a list": lambda x, more: more[0].t_(),
+    "list": lambda x, more: more.append(x),
+    "no tensor": lambda x, more: more.append(object()),
+    "other tensor": lambda x, more: more.__setitem__(0, more[0].clone()),
+}
+
+
+@pytest.mark.parametrize("alter", ALTERING.values(), ids=ALTERING)
+def test_inputs_laid_out_otherwise_are_noticed_and_restored(
+    alter: Callable[[Tensor, list[Tensor]], object],
+) -> None:
+    def forward(x: Tensor, more: list[Tensor], do: bool) -> Any:
+        seen = [x.shape, x.stride(), x.clone(), len(more), more[0].clone()]
+        if do:
+            alter(x, more)
+        if do and x.dim() == 3:  # the other way to fail
+            raise ValueError("tired")
+        return seen
+
+    x, more = torch.arange(6.0).view(2, 3), [torch.arange(8.0).view(2, 4)]
+    with both(forward) as pair:
+        for do in (False, True, True, False):
+            try:
+                answer = pair.call(x, more, do)
+            except WorkerFailed:
+                continue
+            assert answer.mutated is do
+            *how, found, count, first = answer.value
+            assert how == [(2, 3), (3, 1)] and torch.equal(found, x)
+            assert count == 1 and torch.equal(first, more[0])
+
+
 def test_nobody_asks_no_answer() -> None:
     with both(lambda x: x.zero_()) as pair:
         answer = pair.call(torch.ones(2), check_inputs=False, take=False)
@@ -416,12 +455,15 @@ def test_a_worker_that_ends_while_its_output_is_taken_is_gone(
             pair.call()
 
 
-def test_nobody_meets_a_worker_that_is_dead() -> None:
+def test_nobody_meets_a_worker_that_is_dead_and_nothing_is_left_of_the_attempt() -> None:
     with forked(lambda conn: None) as (conn, pid):
+        number = conn.fileno()
         assert wait_until(lambda: not alive(pid))
         os.waitpid(pid, 0)
+        before = open_files(), mapped()
         with pytest.raises(WorkerGone):
             JudgeEnd(conn, CPU, pid)
+        assert (open_files() | {str(number)}, mapped()) == before
 
 
 def test_a_worker_without_memory_for_an_arena_can_be_asked_for_less() -> None:
@@ -621,18 +663,45 @@ def test_a_reply_that_is_nonsense_is_a_worker_gone(reply: bytes) -> None:
         end.close()
 
 
-def test_a_message_longer_than_any_is_a_worker_gone() -> None:
+def saying(sent: bytes) -> Callable[[Connection], None]:
+    """The life of a worker that answers a request with these bytes as they are."""
+
     def life(conn: Connection) -> None:
         conn.recv_bytes()
         recv_handle(conn)
         conn.recv_bytes()
-        os.write(conn.fileno(), struct.pack("!i", -1) + struct.pack("!Q", 2**63 - 1))
-        os.write(conn.fileno(), b"x" * 100)
+        os.write(conn.fileno(), sent)
+        signal.pause()
 
-    with forked(life) as (conn, pid):
+    return life
+
+
+LENGTH_OF_ANY = struct.pack("!i", -1) + struct.pack("!Q", 2**63 - 1)
+
+
+@pytest.mark.parametrize("length", [LENGTH_OF_ANY, struct.pack("!i", 2**31 - 1)])
+def test_a_message_longer_than_any_is_a_worker_gone(length: bytes) -> None:
+    with forked(saying(length + b"x" * 100)) as (conn, pid):
         end = JudgeEnd(conn, CPU, pid)
         with pytest.raises(WorkerGone):
             end.request("anything", PATIENCE_S)
+        end.close()
+
+
+@pytest.mark.parametrize("half", [b"\0", struct.pack("!i", 100), struct.pack("!i", 100) + b"{"])
+def test_half_a_message_is_a_worker_late(half: bytes) -> None:
+    with forked(saying(half)) as (conn, pid):
+        end = JudgeEnd(conn, CPU, pid)
+        with pytest.raises(WorkerLate):
+            end.request("anything", 0.2)
+        end.close()
+
+
+def test_a_worker_that_does_not_listen_is_late() -> None:
+    with forked(lambda conn: signal.pause()) as (conn, pid):
+        end = JudgeEnd(conn, CPU, pid)
+        with pytest.raises(WorkerLate):
+            end.request("anything", 0.2, much="x" * (32 << 20))
         end.close()
 
 
@@ -642,6 +711,7 @@ def test_closing_leaves_nothing_open() -> None:
             pair.call(torch.ones(3))
 
     meet()  # what is opened once, such as by torch, is open already
-    before = open_files()
-    meet()
-    assert open_files() == before
+    before = open_files(), mapped()
+    for _ in range(5):
+        meet()
+    assert (open_files(), mapped()) == before

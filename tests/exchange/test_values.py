@@ -20,6 +20,7 @@ from harness.exchange.values import (
     Layout,
     NotPlain,
     built,
+    copied,
     flatten,
     from_json,
     lay_out,
@@ -134,6 +135,19 @@ def test_addresses_keep_their_place_within_the_alignment() -> None:
 def test_a_view_passes_without_the_rest_of_its_buffer() -> None:
     _, spans = lay_out([torch.zeros(1 << 22)[1000:1005]])
     assert sum(map(len, spans)) < 2 * ALIGNMENT
+
+
+def test_a_copy_has_just_what_its_tensors_span_and_shares_what_they_share() -> None:
+    arena = torch.arange(1 << 20)
+    part = arena[1000:1012]
+    value = {"x": part.view(3, 4).t(), "more": (part[4:], [torch.empty(0), 2.5])}
+    copy = copied(value)
+    assert same(copy, value)
+    x, (rest, _) = copy["x"], copy["more"]
+    assert x.untyped_storage().nbytes() < 12 * 8 + ALIGNMENT
+    arena.zero_()
+    rest.fill_(7)
+    assert x.t().flatten().tolist() == [1000, 1001, 1002, 1003] + [7] * 8
 
 
 def test_spans_are_views_of_where_the_tensors_lie() -> None:

@@ -233,7 +233,7 @@ def test_it_leaves_when_the_judge_hangs_up() -> None:
     with both(lambda: 1) as pair:
         pair.call()
         held = pair.end._held
-        pair.end._conn.close()
+        pair.end._channel.close()
         deadline = time.monotonic() + PATIENCE_S
         while held.alive() and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -109,6 +109,20 @@ def test_others_are_dismissed_if_they_hold_memory(
     ]
 
 
+def test_room_is_made_by_the_end_of_others_where_they_have_nothing_to_give_back(
+    crew: Crew, constructed: Constructed
+) -> None:
+    workers = {name: constructed(name) for name in ("a", "b", "eager")}
+
+    def ended() -> set[str]:
+        return {name for name, worker in workers.items() if worker.child.killed}
+
+    assert crew.make_room("b") and ended() == set()
+    assert crew.make_room("b") and ended() == {"a", "eager"}
+    assert not crew.make_room("b")
+    assert list(crew.children()) == [workers["b"].child]
+
+
 @pytest.mark.parametrize(
     "said", [Worker.fails("RUNTIME_ERROR"), Worker.GONE, Worker.LATE, fails(Status.CRASHED, False)]
 )

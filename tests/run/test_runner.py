@@ -362,6 +362,30 @@ def test_what_others_held_is_given_back_and_the_kernel_tried_again(
     assert "judge construct a" in stage.asked[at:]  # and is as it was when its turn comes
 
 
+@pytest.mark.parametrize("request_", ["construct", "answer", "warm_up", "block"])
+def test_where_that_is_not_enough_the_others_are_ended(request_: str, go: Go, stage: Stage) -> None:
+    stage.answers[f"judge {request_} b"] = [NO_ROOM, NO_ROOM, ANSWERS[request_]]
+    notes = go(cases=PLAN.cases[:1])
+    assert notes.statuses == [P, P] and notes.said == []
+    others = [stage.started(name) for name in ("a", "eager", "compile")]
+    assert max(others) == 2 and stage.started("b") == 1
+
+
+def test_the_last_try_is_the_third(go: Go, stage: Stage) -> None:
+    stage.answers["judge answer b"] = [NO_ROOM]
+    assert go(cases=PLAN.cases[:1]).statuses == [P, Status.OUT_OF_MEMORY]
+    assert stage.asked.count("judge answer b") == 3
+
+
+@pytest.mark.parametrize("status", [Status.UNGRADABLE, Status.OUT_OF_MEMORY])
+def test_what_the_judge_cannot_hand_to_one_kernel_is_no_one_elses_verdict(
+    status: Status, go: Go, stage: Stage
+) -> None:
+    stage.answers["judge answer b"] = [NO_ROOM, RIGHT]  # so that the first is constructed again
+    stage.answers["judge construct a"] = [None, fails(status)]
+    assert go(cases=PLAN.cases[:1]).statuses == [Status.UNGRADABLE, P]
+
+
 def test_the_reference_is_tried_again_in_the_memory_of_kernels(go: Go, stage: Stage) -> None:
     stage.answers["judge make"] = [None, fails(Status.OUT_OF_MEMORY), None]
     notes = go(cases=PLAN.cases[:1])

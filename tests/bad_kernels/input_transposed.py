@@ -1,0 +1,15 @@
+"""INPUT_MUTATED: the right output, after transposing the input in place: no element changes."""
+
+import torch
+import torch.nn as nn
+
+
+class ModelNew(nn.Module):
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features)
+
+    def forward(self, x):
+        y = torch.clamp(self.linear(x), -3, 3)
+        x.t_()
+        return y
