@@ -44,6 +44,8 @@ _SHARE_S = 0.02
 """How long judging a block's outputs may take; one is judged in any case."""
 _BATCH_BYTES = 512 << 20
 """Of the inputs and outputs of a batch, unless one call alone has more."""
+_MUCH_BYTES = 512 << 20
+"""Of an output: memory that is kept for the next trial is then given back at once."""
 _SHARE_BYTES = 64 << 20
 """How much may be kept of a block's calls until it is over, but for one of them."""
 
@@ -138,6 +140,8 @@ class Judge:
             self._trial = self._oracle.trial(trial)
             lay_out(self._trial.inputs)  # whatever cannot be handed over is the problem's fault
             self._out_bytes = max(self._out_bytes, _bytes_of(self._trial.eager))
+            if self._out_bytes > _MUCH_BYTES:  # what a worker lacks, the truth may have left unused
+                devices.release(self._device)
         except Exception as error:
             devices.release(self._device)
             raise failure(error, Status.UNGRADABLE) from error
@@ -158,8 +162,30 @@ class Judge:
         self._before.pop(name, None)
 
     @_of_a_worker
-    def answer(self, name: str, patience_s: float) -> dict[str, Any]:
-        """Have a worker answer the trial, and judge it; return the Comparison's fields."""
+    def answer(self, name: str, patience_s: float) -> dict[str, Any] | None:
+        """Have a worker answer the trial, and judge it; return the Comparison's fields, or None for
+        a trial of other weights than those that the kernel's model can be given."""
+        assert self._trial is not None
+        seed = self._trial.weights
+        if seed is None:
+            return self._answer(name, patience_s)
+        if not self._give_weights(name, seed, patience_s):
+            return None
+        try:
+            comparison = self._answer(name, patience_s)
+        except WorkerFailed:
+            self._give_weights(name, None, patience_s)
+            raise
+        self._give_weights(name, None, patience_s)
+        return comparison
+
+    def _give_weights(self, name: str, seed: int | None, patience_s: float) -> bool:
+        """Have a kernel's model have the weights that belong to this seed; False if it must not."""
+        assert self._oracle is not None
+        weights = self._oracle.weights(seed)
+        return self._ends[name].lend("change_weights", weights, patience_s) is True
+
+    def _answer(self, name: str, patience_s: float) -> dict[str, Any]:
         assert self._trial is not None and self._oracle is not None
         trial, end = self._trial, self._ends[name]
         before, bits = self._before.get(name, []), 0

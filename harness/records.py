@@ -97,8 +97,11 @@ class Family:
         return all(math.isfinite(value) for planted in self.draws.values() for value in planted)
 
 
+OTHER_WEIGHTS = "own, other weights"
+"""A draw for which the model's parameters are changed in place; a model without any has none."""
+
 FAMILIES: Mapping[str, Family] = {
-    "own": Family(None, {"own": (), "own again": (), "own changed": ()}),
+    "own": Family(None, {"own": (), "own again": (), "own changed": (), OTHER_WEIGHTS: ()}),
     "normal": Family(1.0, {"normal": ()}),
     "small": Family(1e-3, {"small normal": ()}),
     "large": Family(4.0, {"large normal": ()}),

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from harness import device as devices
+from harness import weights
 from harness.build.compile import BuildFailed
 from harness.build.load_inline import NotBuilt, Use, fallback, install
 from harness.catalog.load import load_module
@@ -52,6 +53,8 @@ class Worker:
         self._call: Callable[..., object] | None = None
         self._usual: Callable[..., object] | None = None
         self._state: _State | None = None
+        self._follows = False
+        """May the weights be changed, and must its answers be those of the new ones?"""
         self._uses: list[Use] = []
         self._end: WorkerEnd | None = None
         self._timer: Any = None
@@ -93,6 +96,7 @@ class Worker:
             "construct": self.construct,
             "release": self.release,
             "fallback": self.fallback,
+            "change_weights": self.change_weights,
         }
         try:
             self._end.listen(requests, self._ready, self._failed)
@@ -123,7 +127,8 @@ class Worker:
             model = devices.in_dtype(model, getattr(torch, dtype))
             own = model.state_dict()
             shapes = {name: value.shape for name, value in state.items()}
-            if {n: x.shape for n, x in own.items() if isinstance(x, Tensor)} == shapes:
+            alike = {n: x.shape for n, x in own.items() if isinstance(x, Tensor)} == shapes
+            if alike:
                 model.load_state_dict({**own, **state})
                 own = model.state_dict()
         except Exception as error:
@@ -132,11 +137,23 @@ class Worker:
             status = Status.BUILD_FAILED if missing else Status.LOAD_FAILED
             raise failure(error, status, self._path) from error
         self._state = _State(model, changing) if changing else None
+        kept = {name for name, _ in model.named_parameters()} & set(changing)
+        self._follows = alike and not kept and weights.has_only_weights(model)
         self._model = self._call = model
         if self._mode is not None:
             # Afresh for every case: a specialised graph is the baseline's best chance.
             torch._dynamo.reset()
             self._call = torch.compile(model, mode=self._mode, dynamic=False)
+
+    def change_weights(self, layout: Mapping[str, Any]) -> bool:
+        """Write these weights, by name, into the model in place; False, and nothing is written, if
+        it is not Model's in names and shapes, or if its constructor made more than weights."""
+        assert self._end is not None and self._model is not None
+        if self._follows:
+            weights.change(self._model, self._end.value(from_json(layout)))
+            if self._device.type == "cuda":  # other things will lie there soon
+                torch.cuda.synchronize(self._device)
+        return self._follows
 
     def empty(self, yes: bool) -> None:
         """Do nothing from now on when called; or what the model does, again."""

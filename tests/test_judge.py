@@ -15,10 +15,10 @@ from command_line import TINY
 from judging import EXACT, PATIENCE_S, RIGHT, Court, doing, returning
 
 from harness import judge
-from harness.records import Status
+from harness.records import OTHER_WEIGHTS, Status
 from harness.serve import RequestFailed
 
-TRIALS = ["own", "own again", "own changed", "normal", "NaN", "infinite"]
+TRIALS = ["own", "own again", "own changed", OTHER_WEIGHTS, "normal", "NaN", "infinite"]
 FAMILIES = ["own", "normal", "non_finite"]
 COUNT = "self.calls = getattr(self, 'calls', 0) + 1"
 
@@ -135,6 +135,34 @@ def test_a_wrong_output(output: str, status: Status, court: Court) -> None:
     assert comparison["reason"]
     # Nothing is wrong with the worker.
     assert court.answer("own")["status"] is status
+
+
+@pytest.mark.parametrize(
+    "kernel", ["packs_weights_once", "packs_weights_in_global", "control_packed_per_version"]
+)
+def test_what_a_call_makes_of_the_weights_must_follow_them(kernel: str, court: Court) -> None:
+    court.constructed(kernel)
+    assert court.answer("own")["status"] is None
+    wrong = None if kernel.startswith("control") else Status.WRONG_VALUES
+    assert court.answer(OTHER_WEIGHTS)["status"] is wrong
+    assert court.answer("normal")["status"] is None  # they are what they were
+
+
+@pytest.mark.parametrize("kernel", ["control_packed_weights", "control_renamed_weights"])
+def test_other_weights_are_no_trial_for_what_the_constructor_made(
+    kernel: str, court: Court
+) -> None:
+    court.constructed(kernel)
+    court.judge.make(TRIALS.index(OTHER_WEIGHTS))
+    assert court.judge.answer("kernel", PATIENCE_S) == {"answer": None}
+    assert court.answer("normal")["status"] is None
+
+
+def test_a_call_that_fails_leaves_the_weights_as_they_were(court: Court) -> None:
+    court.constructed(doing(f"{COUNT}", "if self.calls == 2: raise ValueError('no')", "return y"))
+    assert court.answer("own")["status"] is None
+    assert court.answer(OTHER_WEIGHTS)["status"] == Status.RUNTIME_ERROR
+    assert court.answer("normal")["status"] is None
 
 
 @pytest.mark.parametrize("trial", ["NaN", "infinite"])
@@ -395,11 +423,12 @@ def test_no_two_workers_are_timed_on_the_same_contents(court: Court, tmp_path: P
 
 def test_timed_or_not_inputs_are_the_same_tensors_in_the_same_place(court: Court) -> None:
     child = court.constructed(doing("print(id(x), x.data_ptr(), x.shape)", "return y"))
-    for trial in TRIALS:
+    trials = [trial for trial in TRIALS if trial != OTHER_WEIGHTS]  # it is to be seen
+    for trial in trials:
         assert court.answer(trial)["status"] is None
         assert court.block(samples=1)["comparison"]["status"] is None
     said = child.log.read_text().splitlines()
-    assert len(said) == 4 * len(TRIALS) and len(set(said)) == 1
+    assert len(said) == 4 * len(trials) and len(set(said)) == 1
 
 
 def test_every_call_has_a_random_state_of_its_own(court: Court) -> None:

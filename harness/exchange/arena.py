@@ -73,6 +73,11 @@ class Arena:
         if self.memory.is_cuda:
             torch.cuda.current_stream(self.memory.device).synchronize()
 
+    def rest(self) -> None:
+        """Have it count as the other side's memory alone until it is looked at again, which then
+        takes longer (on a CPU)."""
+        self._mapped.rest()
+
     def close(self) -> None:
         """Unmap it. Tensors in it are dead from now on."""
         del self.memory
@@ -95,6 +100,9 @@ class _HostMemory:
         self.descriptor = descriptor
         self.memory = torch.frombuffer(self._map, dtype=torch.uint8)
 
+    def rest(self) -> None:
+        self._map.madvise(mmap.MADV_DONTNEED)
+
     def close(self) -> None:
         del self.memory, self._map  # unmapped once no tensor has it
         os.close(self.descriptor)
@@ -113,6 +121,9 @@ class _DeviceMemory:
             if descriptor is None:
                 self.memory.zero_()
             self._undo = undo.pop_all()
+
+    def rest(self) -> None:
+        pass
 
     def close(self) -> None:
         del self.memory

@@ -37,6 +37,8 @@ _MEETING_S = 1.0
 """For what is sent first of all, and finds room at once."""
 _ASLEEP_S = 0.02
 """Whoever was not asked for so long may sleep, and is woken first."""
+_MUCH_BYTES = 16 << 20
+"""An arena of this size rests while an output is looked at."""
 _MOST_LATE = 16
 """Spans that have such pieces: inputs beyond are whole before."""
 
@@ -297,6 +299,8 @@ class JudgeEnd:
             not torch.equal(self._arena.memory[at : at + len(span)], span)
             for at, span in zip(self._layout.places(), spans, strict=False)
         )
+        if check_inputs and len(self._arena.memory) >= _MUCH_BYTES:
+            self._arena.rest()
         copied = bool(self.page.slots[pages.COPIED])
         value = self._taken(tree, found, copied) if take else None
         return Answer(value, frozenset(x.device for x in found), mutated, time_us)

@@ -150,15 +150,16 @@ class JudgeClient:
             self._about(worker, "construct", timeout_s, each_s=timeout_s)
             worker.constructed = True
 
-    def answer(self, worker: WorkerClient, trial: int) -> Comparison:
-        """The judge's word on what a worker answers to a trial.
+    def answer(self, worker: WorkerClient, trial: int) -> Comparison | None:
+        """The judge's word on what a worker answers to a trial; None if it is none for this kernel.
 
         Raises ChildFailed for what the worker does not do. Where the judge has no word, the kernel
         is not cleared: raises JudgeDied if it died over it, CaseFailed if it can't compare.
         """
         self.make(trial)
         self.construct(worker)
-        return _comparison(self._about(worker, "answer", COMPARE_TIMEOUT_S, as_request="call"))
+        answer = self._about(worker, "answer", COMPARE_TIMEOUT_S, as_request="call")
+        return _comparison(answer) if answer is not None else None
 
     def warm_up(self, worker: WorkerClient, seconds: float, timeout_s: float) -> float:
         """Get a worker ready to be timed; rough microseconds per call."""

@@ -192,6 +192,8 @@ class Runner:
                 self._crew.dismiss(kernel.name)
                 return
             comparison = Comparison(failed.verdict.status, failed.verdict.reason)
+        if comparison is None:  # what it would show cannot be asked of this kernel
+            return
         outcome.tried.append((draw, comparison))
         if ruling.ends(draw, comparison) or not alive:
             self._ruled(outcome)

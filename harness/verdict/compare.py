@@ -17,10 +17,12 @@ bits the order of summation hardly matters, since sums are float32, and the fact
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -54,9 +56,9 @@ _EQUAL = Comparison(None, "", 0.0, 0.0)
 def compare(output: Any, eager: Any, truth: Any) -> Comparison:
     """Judge one output, tensor or nested tuple, list or dict of tensors, against the truth.
 
-    All tensors live on one device. Structure comes first, then each leaf; the leaf furthest
-    from its budget decides. A list and a tuple are the same structure: a C++ extension that
-    returns a std::vector gives Python a list.
+    Output and eager's live on one device, the truth there or on the host. Structure comes first,
+    then each leaf; the leaf furthest from its budget decides. A list and a tuple are the same
+    structure: a C++ extension that returns a std::vector gives Python a list.
     """
     outputs, eagers, truths = (dict(_leaves(value)) for value in (output, eager, truth))
     if list(outputs) != list(eagers):
@@ -181,24 +183,41 @@ def _tally(output: Tensor, eager: Tensor, truth: Tensor) -> _Tally:
 
     A piece is as many elements as caches hold on a CPU, and as keep a GPU busy.
     """
-    piece = 1 << (23 if output.is_cuda else 20)
+    piece = 1 << (22 if output.is_cuda else 18)
     misplaced, first = 0, 0
     kernel, own, size = _Sum(), _Sum(), _Sum()
     for start in range(0, output.numel(), piece):
         part = slice(start, start + piece)
-        k, e, t = output[part].double(), eager[part].double(), truth[part]
-        finite = k.isfinite() & e.isfinite() & t.isfinite()
-        if not finite.all():
+        k, e, t = output[part].double(), eager[part].double(), truth[part].to(eager.device)
+        norms = _norms(k, e, t)
+        if not all(math.isfinite(squares) for squares, _, _ in norms):
             # Truth as the dtype holds it: a float16 result may overflow where float64 does not.
             rounded = t.to(eager.dtype).double()
             wrong = ~(_same_class(k, e) | _same_class(k, rounded))
             if wrong.any():
                 first = first if misplaced else start + int(wrong.nonzero()[0])
                 misplaced += int(wrong.sum())
-            k, e, t = (torch.where(finite, x, 0.0) for x in (k, e, t))
-        for total, values in ((kernel, k - t), (own, e - t), (size, t)):
-            total.add(values, start)
+            finite = k.isfinite() & e.isfinite() & t.isfinite()
+            norms = _norms(*(torch.where(finite, x, 0.0) for x in (k, e, t)))
+        for total, norm in zip((kernel, own, size), norms, strict=True):
+            total.add(norm, start)
     return _Tally(misplaced, first, kernel.relative_to(size), own.relative_to(size))
+
+
+_Norm = tuple[float, float, int]
+"""The sum of squares, the largest element's size, and where it is."""
+
+
+def _norms(kernel: Tensor, eager: Tensor, truth: Tensor) -> list[_Norm]:
+    """Of both errors, and of the truth: one is not finite where any of the three is not."""
+    return [_norm(kernel - truth), _norm(eager - truth), _norm(truth)]
+
+
+def _norm(values: Tensor) -> _Norm:
+    sizes = values.abs()
+    most, at = sizes.max(0)
+    squares, largest, place = torch.stack([sizes.dot(sizes), most, at.double()]).tolist()
+    return squares, largest, int(place)
 
 
 def _same_class(a: Tensor, b: Tensor) -> Tensor:
@@ -214,13 +233,11 @@ class _Sum:
     most: float = 0.0
     most_at: int = 0
 
-    def add(self, values: Tensor, start: int) -> None:
-        sizes = values.abs()
-        most, at = sizes.max(0)
-        squares, largest = torch.stack([sizes.dot(sizes), most]).tolist()
+    def add(self, norm: _Norm, start: int) -> None:
+        squares, largest, at = norm
         self.squares += squares
         if largest > self.most:
-            self.most, self.most_at = largest, start + int(at)
+            self.most, self.most_at = largest, start + at
 
     def relative_to(self, size: _Sum) -> _Errors:
         return _Errors(
@@ -240,4 +257,4 @@ def _element(tensor: Tensor, flat: int) -> float:
 
 
 def _index(flat: int, like: Tensor) -> list[int]:
-    return [int(i) for i in torch.unravel_index(torch.tensor(flat), like.shape)]
+    return [int(i) for i in numpy.unravel_index(flat, tuple(like.shape))]

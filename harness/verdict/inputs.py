@@ -25,6 +25,10 @@ CANDIDATES = 64
 """How many other elements of its tensor an element is changed to one of."""
 
 
+FILLED = 1 << 18
+"""How many elements are drawn at once."""
+
+
 def secret_seed(secret: str, *purpose: object) -> int:
     """A seed of 63 bits that tells nothing of the seeds for other purposes.
 
@@ -79,10 +83,10 @@ def cast(value: Any, dtype: torch.dtype, device: torch.device | None = None) -> 
     return _copied(value, moved, dtype, device)
 
 
-def copied(value: Any, dtype: torch.dtype | None = None) -> Any:
+def copied(value: Any, dtype: torch.dtype | None = None, device: torch.device | None = None) -> Any:
     """`value` with every tensor in new memory, its layout kept as `cast` does; floating ones in
-    dtype if one is given."""
-    return _copied(value, tensors(value), dtype, None)
+    dtype if one is given, all on `device` if that is."""
+    return _copied(value, tensors(value), dtype, device)
 
 
 def draw(own: Any, family: Family, planted: Sequence[float], seed: int) -> Any:
@@ -109,20 +113,14 @@ def draw(own: Any, family: Family, planted: Sequence[float], seed: int) -> Any:
 
 def _fill(memory: Tensor, scale: float, generator: torch.Generator) -> None:
     wide = like(memory.dtype, torch.float32)
-    values = torch.empty(memory.shape, dtype=wide, device=memory.device)
-    memory.copy_(values.normal_(generator=generator) * scale)
+    for piece in torch.split(memory, FILLED):
+        values = torch.empty(piece.shape, dtype=wide, device=memory.device)
+        piece.copy_(values.normal_(generator=generator).mul_(scale))
 
 
 def _plant(tensor: Tensor, special: float, generator: torch.Generator) -> None:
     places = torch.randint(tensor.numel(), (8,), generator=generator, device=tensor.device)
     memory_of(tensor)[_in_memory(tensor, places)] = special
-
-
-def changed(inputs: Any, seed: int) -> Any:
-    """A copy of `inputs` with one element of one floating tensor changed."""
-    new = copied(inputs)
-    change(new, seed)
-    return new
 
 
 def change(inputs: Any, seed: int, among: Sequence[int] | None = None) -> None:
@@ -200,9 +198,11 @@ class _Extent:
 
 def _in_memory(tensor: Tensor, places: Tensor) -> Tensor:
     """Places in the order of elements -> places in the extent of the tensor."""
-    indices = torch.unravel_index(places, tensor.shape)
-    steps = [index * step for index, step in zip(indices, tensor.stride(), strict=True)]
-    return sum(steps, torch.zeros_like(places))
+    found = torch.zeros_like(places)  # torch.unravel_index imports sympy, for a third of a second
+    for size, step in zip(reversed(tensor.shape), reversed(tensor.stride()), strict=True):
+        found += places % size * step
+        places = places // size
+    return found
 
 
 def _copied(

@@ -6,19 +6,20 @@ One trial at a time: a trial is computed when it is asked for, and nobody keeps 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from harness import device as devices
 from harness.catalog.load import load_module
-from harness.records import FAMILIES, Draw, Family
+from harness.records import FAMILIES, OTHER_WEIGHTS, Draw, Family
 from harness.verdict import ruling
 from harness.verdict.fresh import Fresh, Stream
-from harness.verdict.inputs import cast, changed, draw, floating, secret_seed
+from harness.verdict.inputs import cast, change, draw, floating, secret_seed
 from harness.verdict.reference import Reference
 
 AS_BEFORE = {"own changed": "own again"}
@@ -34,10 +35,13 @@ class Trial(Draw):
     inputs: list[Any]
     eager: Any
     truth: Any
+    weights: int | None = None
+    """The seed of the weights that they are of, if not the model's own; see `Oracle.weights`."""
 
 
 class Oracle:
-    """The reference on one case. All tensors that it makes live on the case's device.
+    """The reference on one case. All tensors that it makes live on the case's device, but for the
+    truth where there is no room for it: that is computed on the host, and stays there.
 
     `init_inputs` and `seed` let a kernel's constructor see the same arguments and the same random
     state as Model's, so that its weights come out equal.
@@ -64,6 +68,8 @@ class Oracle:
         self._device = device
         self._dtype = dtype
         self._stream: Stream | None = None
+        self._fits = False
+        """Is the truth computed where there is memory for it?"""
         on_step(f"importing {path.name}")
         self._module = load_module(path, axes)
         on_step("making Model")
@@ -78,7 +84,10 @@ class Oracle:
         # a triangular matrix has.
         self._may_vary = any(FAMILIES[name].scale is not None for name in self._legal)
         self._sources = [
-            (family, name) for family in self._legal for name in FAMILIES[family].draws
+            (family, name)
+            for family in self._legal
+            for name in FAMILIES[family].draws
+            if name != OTHER_WEIGHTS or self._reference.weights_vary
         ]
         self.draws = [
             Draw(name, FAMILIES[family].finite, ruling.is_stress(family, families))
@@ -110,8 +119,17 @@ class Oracle:
         self._on_step(f"{known.name} inputs")
         seed = secret_seed(self._secret, "forward", index)
         inputs = self._trial_inputs(index)
-        eager, truth = self._answers(inputs, seed, f"{known.name} inputs")
-        return Trial(known.name, known.finite, known.stress, seed, inputs, eager, truth)
+        weights = None
+        if known.name == OTHER_WEIGHTS:
+            weights = secret_seed(self._secret, "weights", index)
+        with self._reference.other_weights(weights) if weights is not None else nullcontext():
+            eager, truth = self._answers(inputs, seed, f"{known.name} inputs")
+        return Trial(known.name, known.finite, known.stress, seed, inputs, eager, truth, weights)
+
+    def weights(self, seed: int | None) -> dict[str, Tensor]:
+        """Model's floating parameters by name, as a trial with this seed has them in a kernel's
+        model; without one as all others have them."""
+        return self._reference.weights(seed)
 
     def fresh(self, number: int) -> Fresh:
         """Inputs for timed call `number`, with contents that no other call has had.
@@ -141,9 +159,35 @@ class Oracle:
         return self._answers(inputs, seed, "the inputs of a call")
 
     def _answers(self, inputs: list[Any], seed: int, which: str) -> tuple[Any, Any]:
-        eager = self._reference.eager(inputs, seed)
+        if self._fits:
+            return self._both(inputs, seed, which)
+        with suppress(torch.OutOfMemoryError):
+            answers = self._both(inputs, seed, which)
+            self._fits = True
+            return answers
+        # Before a case's first answers no worker has memory for it, so that there is no more.
+        self._reference.move_truth_to_host(self._device)
+        devices.release(self._device)
+        answers = self._both(inputs, seed, which)
+        self._fits = True
+        return answers
+
+    def _both(self, inputs: list[Any], seed: int, which: str) -> tuple[Any, Any]:
+        """On one device the truth comes first: its inputs in float64 are gone before eager's output
+        takes memory. On the host it takes long, and is not begun in vain."""
+        if self._reference.truth_on_host:
+            eager = self._eager(inputs, seed, which)
+            return eager, self._truth(inputs, seed, which)
+        truth = self._truth(inputs, seed, which)
+        return self._eager(inputs, seed, which), truth
+
+    def _eager(self, inputs: list[Any], seed: int, which: str) -> Any:
+        self._on_step(which)
+        return self._reference.eager(inputs, seed)
+
+    def _truth(self, inputs: list[Any], seed: int, which: str) -> Any:
         self._on_step(f"truth of {which}")
-        return eager, self._reference.truth(inputs, seed)
+        return self._reference.truth(inputs, seed)
 
     def _trial_inputs(self, index: int) -> list[Any]:
         family, name = self._sources[index]
@@ -152,7 +196,8 @@ class Oracle:
             before = self._sources.index((family, AS_BEFORE[name]))
             inputs = self._trial_inputs(before)
             if floating(inputs):
-                return list(changed(inputs, seed))
+                change(inputs, seed)
+                return inputs
         return self._inputs(FAMILIES[family], FAMILIES[family].draws[name], seed)
 
     def _inputs(self, family: Family, planted: Sequence[float], seed: int) -> list[Any]:

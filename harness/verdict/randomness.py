@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.device import like
-from harness.verdict.inputs import cast, rebuilt
+from harness.verdict.inputs import copied, rebuilt
 
 DRAWS = frozenset(
     {
@@ -31,29 +31,36 @@ or attention with dropout does, is left in float64: its draws in float32 would c
 
 
 @contextmanager
-def widened(dtype: torch.dtype) -> Iterator[None]:
+def widened(dtype: torch.dtype, drawing: torch.device | None = None) -> Iterator[None]:
     """Within, forward on float64 inputs and weights sees what it would draw in `dtype`.
 
     New tensors of no stated dtype are float64, so that constants fit the inputs, and what forward
     casts to `dtype` or a finer one, as by `x.float()`, is float64 as well: a cast to gain precision
     is to lose none. One thing is not seen: that eager draws in float32 what follows such a cast in
     a case of 16 bits.
+
+    drawing: the device to draw on, if forward is run on the host in the place of that device; what
+    forward wants there is made on the host. What cannot be drawn alike so raises OutOfMemoryError:
+    on a GPU, dropout's numbers, and those of which nothing tells where eager draws them.
     """
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        with _Draws(dtype, before):
+        with _Draws(dtype, before, drawing):
             yield
     finally:
         torch.set_default_dtype(before)
 
 
 class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    def __init__(self, dtype: torch.dtype, default: torch.dtype) -> None:
+    def __init__(
+        self, dtype: torch.dtype, default: torch.dtype, drawing: torch.device | None
+    ) -> None:
         """default: what eager's draws of no stated dtype are in."""
         super().__init__()  # type: ignore[no-untyped-call]
         self._dtype = dtype
         self._default = default
+        self._drawing = drawing
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -66,43 +73,65 @@ class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func._schema.name.removeprefix("aten::")
         if name == "native_dropout":
             return self._dropout(func, *args, **kwargs)
-        if name.removesuffix("_") not in DRAWS:
-            if kwargs.get("dtype") is not None:
-                kwargs = {**kwargs, "dtype": self._widen(kwargs["dtype"])}
-            return func(*args, **kwargs)
-        return self._draw(func, name, args, kwargs)
+        if name.removesuffix("_") in DRAWS:
+            return self._draw(func, name, args, kwargs)
+        if kwargs.get("dtype") is not None:
+            kwargs = {**kwargs, "dtype": self._widen(kwargs["dtype"])}
+        if self._drawing is not None and kwargs.get("device") is not None:
+            kwargs = {**kwargs, "device": torch.device("cpu")}
+        return func(*args, **kwargs)
 
     def _draw(self, func: Any, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         narrow: dict[int, tuple[Tensor, Tensor]] = {}
 
         def narrowed(tensor: Tensor) -> Any:
             wanted = self._narrow(tensor.dtype)
-            if wanted is tensor.dtype:
+            if wanted is tensor.dtype and self._drawing is None:
                 return tensor
-            new = cast(tensor, self._dtype)  # of the same strides: a draw in place follows them
+            # Of the same strides: a draw in place follows them.
+            dtype = self._dtype if wanted is not tensor.dtype else None
+            new = copied(tensor, dtype, self._drawing)
             narrow[id(new)] = (tensor, new)
             return new
 
         stated = kwargs.get("dtype")
         made = any(argument.name == "dtype" for argument in func._schema.arguments)
         like_a_tensor = any(isinstance(argument, Tensor) for argument in args)
+        self._check(name, kwargs.get("device") if made and not like_a_tensor else self._drawing)
         args, kwargs = rebuilt(tuple(args), narrowed), rebuilt(kwargs, narrowed)
         if stated is not None:
             kwargs["dtype"] = self._narrow(stated)
         elif made and not like_a_tensor and not name.startswith(("randint", "randperm")):
             kwargs["dtype"] = self._default
+        if made and self._drawing is not None:
+            kwargs["device"] = self._drawing
         result = func(*args, **kwargs)
         if func._schema.is_mutable:
             for original, new in narrow.values():
                 original.copy_(new)
-        widen = bool(narrow) or (made and not like_a_tensor) or kwargs.get("dtype") is not stated
+        narrower = any(new.dtype is not original.dtype for original, new in narrow.values())
+        widen = narrower or (made and not like_a_tensor) or kwargs.get("dtype") is not stated
 
         def widened(tensor: Tensor) -> Any:
             if id(tensor) in narrow:  # it was drawn in place
                 return narrow[id(tensor)][0]
-            return tensor.to(like(tensor.dtype, torch.float64)) if widen else tensor
+            host = torch.device("cpu") if self._drawing is not None else tensor.device
+            return tensor.to(host, like(tensor.dtype, torch.float64) if widen else tensor.dtype)
 
         return rebuilt(result, widened)
+
+    def _check(self, name: str, device: torch.device | None) -> None:
+        """Raise OutOfMemoryError for a draw that is another on the host than where eager makes it.
+
+        device: of a new tensor. Is it the host since eager has it there, or since inputs are here?
+        On the host, dropout is `bernoulli_`; on a GPU it is an operator of its own.
+        """
+        if self._drawing is None or self._drawing.type != "cuda":
+            return
+        if name == "bernoulli_" or device is None or device.type != "cuda":
+            raise torch.OutOfMemoryError(
+                f"the device has no room for the truth, and `{name}` draws otherwise on the host"
+            )
 
     def _dropout(self, func: Any, x: Tensor, p: float, train: bool | None) -> Any:
         """On CUDA the mask, too, depends on the dtype. What stays is scaled in float64."""

@@ -15,8 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from harness import device as devices
-from harness.verdict.inputs import cast, copied, rebuilt, tensors
+from harness.verdict.inputs import cast, copied, floating, rebuilt, secret_seed, tensors
 from harness.verdict.randomness import widened
+
+_HOST = torch.device("cpu")
+_PIECE = 1 << 22
+"""How many elements of a tensor are looked at at once."""
 
 
 class Reference:
@@ -26,13 +30,31 @@ class Reference:
         """model: on the case's device, in its dtype, and before its first forward."""
         self.model = model
         self._dtype = dtype
-        truth = _in_float64(model)
-        self._eager, self._truth = _Slots(model), _Slots(truth)
-        self._truth_model = truth
+        self._drawing: torch.device | None = None
+        """Where the truth's random numbers are drawn, if not where it is computed."""
+        self._eager = _Slots(model)
+        self._widen()
         self._changing: set[str] = set()
         self._settled = False
         self.shares = False
         """Has an output of eager's lain in the memory of its inputs or of the model's state?"""
+
+    def _widen(self) -> None:
+        self._truth_model = _in_float64(self.model, _HOST if self.truth_on_host else None)
+        self._truth = _Slots(self._truth_model)
+
+    @property
+    def truth_on_host(self) -> bool:
+        return self._drawing is not None
+
+    def move_truth_to_host(self, device: torch.device) -> None:
+        """Have the truth computed and kept there from now on: slow, and as large as need be.
+
+        device: of eager, where random numbers are still drawn.
+        """
+        self._drawing = device
+        del self._truth_model, self._truth  # their memory comes first
+        self._widen()
 
     @property
     def changing(self) -> tuple[str, ...]:
@@ -57,10 +79,54 @@ class Reference:
     def truth(self, inputs: list[Any], seed: int) -> Any:
         """The answer in float64 to the inputs as they are, with eager's random numbers."""
         with self._restored(self._truth, self._eager):
-            wide = copied(inputs, torch.float64)
-            with widened(self._dtype):
+            wide = copied(inputs, torch.float64, _HOST if self.truth_on_host else None)
+            with widened(self._dtype, self._drawing):
                 output = devices.forward(self._truth_model, wide, seed)
             return _own(output, self._truth)
+
+    @property
+    def weights_vary(self) -> bool:
+        """Are there parameters that can be changed, each for itself?"""
+        varied = list(self._varied().values())
+        return bool(varied) and len(_storages(varied)) == len({id(p) for p in varied})
+
+    def weights(self, seed: int | None) -> dict[str, Tensor]:
+        """By name, the parameters that `other_weights` changes, as they are there with this seed;
+        without one as they are."""
+        amounts = self._amounts(seed) if seed is not None else {}
+        varied = {name: p.detach() for name, p in self._varied().items()}
+        return {n: _rolled(p, amounts[n]) if amounts else p for n, p in varied.items()}
+
+    @contextmanager
+    def other_weights(self, seed: int) -> Iterator[None]:
+        """Within, both models have other weights: the elements of each parameter rolled by a secret
+        amount, so that their distribution stays."""
+        amounts = self._amounts(seed)
+        self._roll(amounts)
+        try:
+            yield
+        finally:
+            self._roll({name: -amount for name, amount in amounts.items()})
+
+    @torch.no_grad()
+    def _roll(self, amounts: dict[str, int]) -> None:
+        for slots in (self._eager, self._truth):
+            parameters = {id(slots.tensors[name]): name for name in amounts}  # tied ones once
+            for name in parameters.values():
+                slots.tensors[name].copy_(_rolled(slots.tensors[name], amounts[name]))
+            slots.note_versions()
+
+    def _amounts(self, seed: int) -> dict[str, int]:
+        """How far each parameter is rolled."""
+        amounts: dict[int, int] = {}
+        for name, p in self._varied().items():
+            amounts.setdefault(id(p), 1 + secret_seed(str(seed), name) % (p.numel() - 1))
+        return {name: amounts[id(p)] for name, p in self._varied().items()}
+
+    def _varied(self) -> dict[str, Tensor]:
+        """Tied ones by each of their names."""
+        named = self.model.named_parameters(remove_duplicate=False)
+        return {name: p for name, p in named if p.numel() > 1 and floating(p)}
 
     @contextmanager
     def _restored(self, slots: _Slots, backup: _Slots) -> Iterator[None]:
@@ -88,9 +154,9 @@ class _Slots:
                 for name, value in place.items():
                     if isinstance(value, Tensor):
                         self.tensors[f"{prefix}.{name}" if prefix else name] = value
-        self._note_versions()
+        self.note_versions()
 
-    def _note_versions(self) -> None:
+    def note_versions(self) -> None:
         self._versions = {name: tensor._version for name, tensor in self.tensors.items()}
 
     def changed(self) -> set[str]:
@@ -119,7 +185,7 @@ class _Slots:
                 place.update(first)
         for name in changed & self.tensors.keys():
             self.tensors[name].copy_(backup.tensors[name])
-        self._note_versions()
+        self.note_versions()
 
     def hold(self, tensor: Tensor) -> bool:
         """Is it, or is it a view of, one of these?"""
@@ -135,15 +201,32 @@ def _own(output: Any, slots: _Slots) -> Any:
     return rebuilt(output, lambda tensor: tensor.clone() if slots.hold(tensor) else tensor)
 
 
-def _in_float64(model: nn.Module) -> nn.Module:
-    """A copy; plain attributes that hold tensors are widened as buffers are."""
-    wide = copy.deepcopy(model)
+def _in_float64(model: nn.Module, device: torch.device | None = None) -> nn.Module:
+    """A copy, on that device if one is given; plain attributes that hold tensors are widened as
+    buffers are."""
+    wide = copy.deepcopy(model, _moved(model, device) if device is not None else None)
     devices.in_dtype(wide, torch.float64)
     for module in wide.modules():
         for name, value in vars(module).items():
             if any(map(_is_narrow, tensors(value))):
                 vars(module)[name] = rebuilt(value, _widened)
     return wide
+
+
+def _moved(model: nn.Module, device: torch.device) -> dict[int, Any]:
+    """What `deepcopy` is to take for the model's tensors: copies on another device, and none on
+    their own, where there may be no room for them."""
+    moved: dict[int, Any] = {}
+    for module in model.modules():
+        for tensor in tensors([module._parameters, module._buffers, vars(module)]):
+            new = tensor.detach().to(device, copy=True)
+            is_parameter = isinstance(tensor, nn.Parameter)
+            moved[id(tensor)] = nn.Parameter(new, tensor.requires_grad) if is_parameter else new
+    return moved
+
+
+def _rolled(tensor: Tensor, amount: int) -> Tensor:
+    return tensor.detach().reshape(-1).roll(amount).view(tensor.shape)
 
 
 def _is_narrow(tensor: Tensor) -> bool:
@@ -157,8 +240,13 @@ def _widened(tensor: Tensor) -> Tensor:
 def _equal(tensor: Tensor, other: Tensor) -> bool:
     if not _strided(tensor):
         return True
-    same = tensor == other  # in float64 where they differ in dtype
-    return bool((same | ((tensor != tensor) & (other != other))).all())
+    pieces = (torch.split(x.detach().reshape(-1), _PIECE) for x in (tensor, other))
+    for a, b in zip(*pieces, strict=True):
+        b = b.to(a.device)
+        same = a == b  # in float64 where they differ in dtype
+        if not (same | ((a != a) & (b != b))).all():
+            return False
+    return True
 
 
 def _strided(tensor: Tensor) -> bool:

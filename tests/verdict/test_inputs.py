@@ -14,7 +14,7 @@ from torch import Tensor
 from harness.records import FAMILIES, Family
 from harness.verdict.inputs import (
     cast,
-    changed,
+    change,
     copied,
     draw,
     floating,
@@ -39,6 +39,12 @@ LAYOUTS: dict[str, Callable[[], Tensor]] = {
     "scalar": lambda: torch.randn(()),
     "empty": lambda: torch.randn(0, 4),
 }
+
+
+def changed(inputs: Any, seed: int) -> Any:
+    new = copied(inputs)
+    change(new, seed)
+    return new
 
 
 def layout(tensor: Tensor) -> tuple[Any, ...]:

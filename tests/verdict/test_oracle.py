@@ -12,7 +12,8 @@ import pytest
 import torch
 from command_line import TINY
 
-from harness.records import Draw
+from harness.records import OTHER_WEIGHTS, Draw
+from harness.verdict.compare import compare
 from harness.verdict.inputs import tensors
 from harness.verdict.oracle import Oracle, Trial
 
@@ -85,11 +86,13 @@ class Model(torch.nn.Module):
 
 def test_all_families_unless_the_problem_says_otherwise() -> None:
     assert [draw.name for draw in make().draws] == [
-        *("own", "own again", "own changed"),
+        *("own", "own again", "own changed", OTHER_WEIGHTS),
         *("normal", "small normal", "large normal", "huge normal", "NaN", "infinite"),
     ]
     some = make(families=("large", "own")).draws
-    assert [draw.name for draw in some] == ["own", "own again", "own changed", "large normal"]
+    assert [draw.name for draw in some] == [
+        *("own", "own again", "own changed", OTHER_WEIGHTS, "large normal"),
+    ]
 
 
 def test_what_a_file_does_not_state_is_stress_beyond_the_contract() -> None:
@@ -161,11 +164,11 @@ def test_steps_that_may_hang_are_announced() -> None:
     assert told == ["importing tiny.py", "making Model"]
     told.clear()
     trial = oracle.trial(2)
-    assert told == ["own changed inputs", "truth of own changed inputs"]
+    assert told == ["own changed inputs", "truth of own changed inputs", "own changed inputs"]
     told.clear()
     oracle.expected(trial.inputs, trial.seed)
     oracle.fresh(0)
-    assert told == ["truth of the inputs of a call"]
+    assert told == ["truth of the inputs of a call", "the inputs of a call"]
 
 
 def test_non_finite_trials_come_last_so_that_finite_ones_decide_first() -> None:
@@ -456,6 +459,115 @@ def get_inputs():
     assert seen[0][0].is_cuda and seen[0][0].stride() == (20, 2)
     for one, other in itertools.combinations(seen, 2):
         assert not all(map(torch.equal, tensors(one), tensors(other)))
+
+
+# Other weights
+
+TIED = """
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(8, 8), torch.nn.Linear(8, 8)
+        self.second.weight = self.first.weight
+        self.register_buffer("kept", torch.rand(8))
+    def forward(self, x):
+        return self.second(self.first(x)) + self.kept
+def get_inputs(): return [torch.rand(5, 8)]
+"""
+
+
+def test_other_weights_are_those_of_the_model_rolled(tmp_path: Path) -> None:
+    oracle = make(written(tmp_path, TIED))
+    before = {name: value.clone() for name, value in oracle.model.state_dict().items()}
+    trial = by_name(oracle)[OTHER_WEIGHTS]
+    other = oracle.weights(trial.weights)
+    assert list(other) == [name for name in before if name != "kept"]
+    for name, value in other.items():
+        assert not torch.equal(value, before[name])
+        assert torch.equal(value.flatten().sort()[0], before[name].flatten().sort()[0])
+    assert torch.equal(other["first.weight"], other["second.weight"])
+    expected = torch.func.functional_call(
+        oracle.model, {**before, **other}, trial.inputs[0], tie_weights=False
+    )
+    torch.testing.assert_close(trial.eager, expected)
+    torch.testing.assert_close(trial.truth.float(), expected)
+    after = oracle.model.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert all(torch.equal(value, before[name]) for name, value in oracle.weights(None).items())
+    assert oracle.changing == ()
+
+
+def test_a_model_without_parameters_has_no_other_weights(tmp_path: Path) -> None:
+    oracle = make(written(tmp_path, FORWARD + "def get_inputs(): return [torch.rand(3)]"))
+    assert OTHER_WEIGHTS not in [draw.name for draw in oracle.draws]
+
+
+# Where there is no room
+
+SHORT = """
+told = []
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(8, 8)
+        self.register_buffer("calls", torch.zeros(1))
+        self.plain = [torch.ones(8)]
+    def forward(self, x):
+        told.append(x.dtype)
+        if told.count(torch.float64) in {refused} and x.dtype == torch.float64:
+            raise torch.OutOfMemoryError("no room")
+        self.calls += 1
+        return self.linear(x + torch.randn_like(x)) * self.calls + self.plain[0]
+def get_inputs(): return [torch.rand(5, 8)]
+"""
+
+
+def test_a_truth_without_room_is_computed_on_the_host(tmp_path: Path) -> None:
+    short = make(written(tmp_path, SHORT.format(refused="(1,)")))
+    (tmp_path / "roomy").mkdir()
+    roomy = make(written(tmp_path / "roomy", SHORT.format(refused="()")))
+    for one, other in zip(all_trials(short), all_trials(roomy), strict=True):
+        assert torch.equal(one.eager.nan_to_num(7), other.eager.nan_to_num(7))
+        assert torch.equal(one.truth.nan_to_num(7), other.truth.nan_to_num(7))
+    told = short._module.told
+    assert told[:4] == [torch.float64, torch.float32, torch.float64, torch.float32]
+
+
+def test_only_at_first_is_a_want_of_room_the_truths(tmp_path: Path) -> None:
+    oracle = make(written(tmp_path, SHORT.format(refused="(2,)")))
+    oracle.trial(0)
+    with pytest.raises(torch.OutOfMemoryError):  # others have it, and are asked for it first
+        oracle.trial(1)
+    assert oracle.trial(1).name == "own again"
+
+
+def test_a_reference_without_room_is_not_computed_in_float64(tmp_path: Path) -> None:
+    text = SHORT.format(refused="(1,)").replace("and x.dtype == torch.float64", "")
+    oracle = make(written(tmp_path, text))
+    with pytest.raises(torch.OutOfMemoryError):
+        oracle.trial(0)
+    assert oracle._module.told == [torch.float64, torch.float32]
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_truth_gives_way(tmp_path: Path) -> None:
+    text = """
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return torch.relu(x + torch.rand_like(x))
+def get_inputs(): return [torch.rand(64 << 20) - 0.5]
+"""
+    total = torch.cuda.get_device_properties(0).total_memory
+    held = torch.cuda.memory_allocated()
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction((held + 5.5 * (256 << 20)) / total)
+    try:
+        oracle = make(written(tmp_path, text), device="cuda", families=("own",))
+        trial = oracle.trial(0)
+        assert trial.eager.is_cuda and not trial.truth.is_cuda
+        assert compare(trial.eager, trial.eager, trial.truth).status is None
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 # Random numbers in forward

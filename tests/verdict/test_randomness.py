@@ -40,16 +40,23 @@ DRAWS: dict[str, Callable[[Tensor], Tensor]] = {
     "out": lambda x: x + torch.randn(x.shape, out=torch.empty_like(x)),
 }
 
+BEYOND_REACH = {
+    *("dropout", "dropout twice", "dropout1d", "alpha dropout", "bernoulli in place"),
+    *("randn", "rand", "randint", "randperm"),
+}
+"""On a GPU, whose truth is computed on the host."""
+
 
 def answers(
-    forward: Callable[[Tensor], Tensor], dtype: torch.dtype, device: str = "cpu"
-) -> tuple[Tensor, Tensor]:
+    forward: Callable[[Tensor], Tensor], dtype: torch.dtype, device: str = "cpu",
+    on_host: bool = False,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     x = torch.rand(40, 30, generator=torch.Generator().manual_seed(1)).to(device, dtype)
     torch.manual_seed(2)
     eager = forward(x.clone())
     torch.manual_seed(2)
-    with widened(dtype):
-        truth = forward(x.double())
+    with widened(dtype, torch.device(device) if on_host else None):
+        truth = forward(x.double().cpu() if on_host else x.double())
     return eager, truth
 
 
@@ -63,6 +70,22 @@ def test_draws_are_the_same(name: str, dtype: torch.dtype, device: str) -> None:
         assert not torch.equal(eager, answers(lambda x: x, dtype, device)[0])  # it does draw
     close = 8 * torch.finfo(dtype).eps
     torch.testing.assert_close(eager.double(), truth, rtol=close, atol=close)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_on_the_host_draws_are_those_of_the_device_or_none(
+    name: str, dtype: torch.dtype, device: str
+) -> None:
+    try:
+        eager, truth = answers(DRAWS[name], dtype, device, on_host=True)
+    except torch.OutOfMemoryError:
+        assert device == "cuda" and name in BEYOND_REACH
+        return
+    assert truth.dtype == torch.float64 and truth.device.type == "cpu"
+    close = 8 * torch.finfo(dtype).eps
+    torch.testing.assert_close(eager.double().cpu(), truth, rtol=close, atol=close)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
