@@ -25,6 +25,11 @@ LATER = {
         "wrong_now_and_then",
         "wrong_one_in_seven",
         "watches_pauses",
+        "watches_flags",
+        "remembers_half",
+        "input_mutated_when_timed",
+        "static_output_when_timed",
+        "drops_bounds_when_timed",
     ),
 }
 """Right at first: whether they are found out while they are judged or timed is left to chance."""
@@ -32,8 +37,13 @@ GAIN_NOTHING = (
     *("clock_patched", "clock_patched_where_held", "clock_patched_in_frames", "clock_detoured"),
     *("clock_patched_in_code", "clock_patched_through_c", "statistics_patched"),
     *("remembers_contents", "address_that_computes", "class_that_computes", "mode_that_computes"),
+    "finaliser_computes",
 )
 """Right, and no faster for what they do; most of them read 5 times as fast by their own clock."""
+FOOL_US = {
+    *("page_served_natively", "drops_bounds_when_timed", "static_output_when_timed"),
+}
+"""Known, and not found out yet: whoever mends that takes the file out of here."""
 
 
 def promised(kernel: Path) -> str:
@@ -56,7 +66,11 @@ def rows(together: Run) -> pd.DataFrame:
     return together.rows.set_index("kernel")
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+def _fools(kernel: str) -> object:
+    return pytest.param(kernel, marks=pytest.mark.xfail(reason="fools us"))
+
+
+@pytest.mark.parametrize("kernel", [_fools(k) if k in FOOL_US else k for k in KERNELS])
 def test_gets_the_status_that_its_docstring_names(kernel: str, rows: pd.DataFrame) -> None:
     row = rows.loc[kernel]
     assert row["status"] == promised(bad_kernel(kernel)), row["reason"]
@@ -67,7 +81,8 @@ def test_every_status_but_two_has_its_file() -> None:
     # UNGRADABLE is a problem's fault: see test_cli.py. What is SUSPECT has a clock of its own, and
     # is among those for a GPU.
     elsewhere = {Status.UNGRADABLE, Status.SUSPECT}
-    assert {promised(bad_kernel(kernel)) for kernel in KERNELS} == set(Status) - elsewhere
+    found = [kernel for kernel in KERNELS if kernel not in FOOL_US]
+    assert {promised(bad_kernel(kernel)) for kernel in found} == set(Status) - elsewhere
 
 
 def test_one_row_each_whatever_the_others_do(together: Run) -> None:
@@ -95,6 +110,11 @@ def gains(rows: pd.DataFrame) -> list[str]:
     deceiving = rows.loc[rows.index.intersection(GAIN_NOTHING), "speedup_vs_eager"]
     assert len(deceiving) and deceiving.notna().all()
     return list(deceiving.index[deceiving > 2])
+
+
+@pytest.mark.xfail(reason="fools us")
+def test_what_is_done_after_the_word_of_it_is_in_the_time(rows: pd.DataFrame) -> None:
+    assert rows.loc["vfork_computes", "latency_us"] >= 2000  # for so long its child sleeps
 
 
 def test_the_exit_code_is_1(together: Run) -> None:
