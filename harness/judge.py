@@ -207,6 +207,9 @@ class Judge:
     def _judged(self, answer: Output, eager: Any, truth: Any) -> Comparison:
         if answer.mutated:
             return Comparison(Status.INPUT_MUTATED, "the call changed them")
+        if answer.late:
+            reason = "the output went on changing when the call was said to be done"
+            return Comparison(Status.WRONG_VALUES, reason)
         if strays := answer.devices - {self._device.type}:
             places = ", ".join(sorted(strays))
             reason = f"the output lies on {places}, not {self._device.type}"

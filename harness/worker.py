@@ -27,6 +27,7 @@ from harness.records import BASELINES, Status
 from harness.serve import Handler, RequestFailed, failure
 from harness.timing import stopwatch
 
+_KEPT = (Tensor, bool, int, float, str)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Of malloc.h."""
 
@@ -190,7 +191,8 @@ class Worker:
 
 
 class _State:
-    """What a model is before its first call, where the reference's calls change its own."""
+    """What a model is before its first call, where the reference's calls change its own: its
+    tensors and plain values. What its calls add, such as a workspace, is its own affair."""
 
     def __init__(self, model: nn.Module, changing: Sequence[str]) -> None:
         """changing: the names of the tensors that a call changes."""
@@ -198,17 +200,18 @@ class _State:
         self._tensors: list[tuple[Tensor, Tensor]] = []
         for prefix, module in model.named_modules():
             for place in (module._parameters, module._buffers, vars(module)):
-                self._places.append((place, dict(place)))
-                for name, value in place.items():
+                first = {name: value for name, value in place.items() if isinstance(value, _KEPT)}
+                self._places.append((place, first))
+                for name, value in first.items():
                     if isinstance(value, Tensor) and f"{prefix}.{name}".lstrip(".") in changing:
                         self._tensors.append((value, value.detach().clone()))
 
     @torch.no_grad()
     def restore(self) -> None:
         for place, first in self._places:
-            if place.keys() != first.keys() or any(place[k] is not v for k, v in first.items()):
-                place.clear()
-                place.update(first)
+            for name, value in first.items():
+                if place.get(name) is not value:
+                    place[name] = value
         for tensor, kept in self._tensors:
             tensor.copy_(kept)
 

@@ -120,7 +120,7 @@ def _output(told: Any, room: Tensor, mutated: bool) -> Output:
         value = built(tree, tensors)
     except (ValueError, RuntimeError) as error:
         raise NotPlain(f"the output cannot be read: {str(error).splitlines()[0]}") from None
-    return Output(value, frozenset(x.device for x in found), mutated)
+    return Output(value, frozenset(x.device for x in found), mutated, late=False)
 
 
 def _copies_us(arena: Arena, staged: Tensor, outputs: Tensor) -> float:

@@ -72,6 +72,9 @@ class Output:
     mutated: bool
     """Were the inputs others after the call, or does the worker say that they were laid out
     otherwise? False where nobody asked."""
+    late: bool
+    """Was it another output after the worker had said that it was there? False where nobody asked,
+    and on a GPU, where nothing is waited for."""
 
 
 @dataclass(frozen=True)
@@ -216,11 +219,15 @@ class JudgeEnd:
         if time.monotonic() - self._asked_s > _ASLEEP_S:
             self.request("wake", timeout_s)
         self.page.slots[pages.SEED] = seed
-        self.page.slots[pages.UNHURRIED] = unhurried
+        gpu = self.device.type == "cuda"
+        self.page.slots[pages.UNHURRIED] = unhurried and gpu
         time_us = self._clocked(layout, spans, time.monotonic() + timeout_s)
+        told = self._found()
+        # What is still at work when the word comes is at work until it is stopped, too.
+        seen = [] if gpu or not take else [self._glimpse(x) for x in told[1]]
         try:
-            with nullcontext() if self.device.type == "cuda" else self._held.stopped():
-                answer = self._answer(spans, time_us, check_inputs, take)
+            with nullcontext() if gpu else self._held.stopped():
+                answer = self._answer(told, seen, spans, time_us, check_inputs, take)
         except Gone:
             raise WorkerGone from None
         if check_inputs:
@@ -286,15 +293,29 @@ class JudgeEnd:
                 raise WorkerGone from None
             raise failed
 
-    def _answer(
-        self, spans: Sequence[Tensor], time_us: float, check_inputs: bool, take: bool
-    ) -> Answer:
-        assert self._layout is not None and self._arena is not None
+    def _found(self) -> tuple[Any, list[Found]]:
         told: tuple[Any, list[Found]] = (None, [])  # where it cannot be told
         try:
-            tree, found = told = found_on(self.page)
+            told = found_on(self.page)
+            return told
         finally:
             self._told = [*self._told[-LOOK_BACK:], told]
+
+    def _glimpse(self, found: Found) -> dict[int, bytes]:
+        fits = found.device == "cpu" and 0 < found.extent <= _SPREAD * self._out_bytes + _ROOM_BYTES
+        return self._held.glimpse(found.address, found.extent) if fits else {}
+
+    def _answer(
+        self,
+        told: tuple[Any, list[Found]],
+        seen: Sequence[dict[int, bytes]],
+        spans: Sequence[Tensor],
+        time_us: float,
+        check_inputs: bool,
+        take: bool,
+    ) -> Answer:
+        assert self._layout is not None and self._arena is not None
+        tree, found = told
         mutated = check_inputs and any(
             not torch.equal(self._arena.memory[at : at + len(span)], span)
             for at, span in zip(self._layout.places(), spans, strict=False)
@@ -303,7 +324,12 @@ class JudgeEnd:
             self._arena.rest()
         copied = bool(self.page.slots[pages.COPIED])
         value = self._taken(tree, found, copied) if take else None
-        return Answer(value, frozenset(x.device for x in found), mutated, time_us)
+        late = any(
+            piece != self._held.read(x.address + at, len(piece)).numpy().tobytes()
+            for x, pieces in zip(found, seen, strict=False)
+            for at, piece in pieces.items()
+        )
+        return Answer(value, frozenset(x.device for x in found), mutated, late, time_us)
 
     def _taken(self, tree: Any, found: Sequence[Found], copied: bool) -> Any:
         """The output in memory of our own. Raises NotPlain."""
@@ -336,12 +362,12 @@ class JudgeEnd:
         tensors = []
         room, spread = self._out_bytes + _ROOM_BYTES, _SPREAD * self._out_bytes + _ROOM_BYTES
         for x in found:
-            leaf = Leaf(x.dtype, x.shape, x.stride, 0, 0)
-            room, spread = room - x.nbytes, spread - leaf.extent
+            room, spread = room - x.nbytes, spread - x.extent
             if x.device != "cpu" or room < 0 or spread < 0:
                 tensors.append(absent(x))
             else:
-                tensors.append(leaf.of(self._held.read(x.address, leaf.extent)).contiguous())
+                leaf = Leaf(x.dtype, x.shape, x.stride, 0, 0)
+                tensors.append(leaf.of(self._held.read(x.address, x.extent)).contiguous())
         return tensors
 
     def earlier(self, timeout_s: float) -> Iterator[Any]:

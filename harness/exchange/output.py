@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness.exchange import page as pages
 from harness.exchange.page import Page
-from harness.exchange.values import ALIGNMENT, DTYPES, NUMBER, NotPlain, flatten, resolved
+from harness.exchange.values import ALIGNMENT, DTYPES, NUMBER, Leaf, NotPlain, flatten, resolved
 
 NONSENSE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 """What comes of reading what is not as a worker of ours writes it."""
@@ -85,6 +85,11 @@ class Found:
     @property
     def nbytes(self) -> int:
         return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def extent(self) -> int:
+        """Bytes from its first element to the end of its last; 0 if it has none."""
+        return Leaf(self.dtype, self.shape, self.stride, 0, 0).extent
 
 
 def found_on(page: Page) -> tuple[Any, list[Found]]:

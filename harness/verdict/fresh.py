@@ -1,15 +1,16 @@
 """Inputs for timed calls: as many as are asked for, at the speed of a copy, no two the same.
 
 A draw of get_inputs() is kept. Most calls get it with each floating tensor's elements rolled by a
-random amount; some get the inputs of the call before but for one small change, so that a kernel
-which looks at a part of its inputs to know them again answers as before, and is wrong. Small inputs
-are drawn anew instead of rolled.
+random amount and made a little smaller, so that none is what it was; some get the inputs of the
+call before but for one small change, so that a kernel which looks at a part of its inputs to know
+them again answers as before, and is wrong. Small inputs are drawn anew instead of rolled.
 """
 
 from __future__ import annotations
 
 import hashlib
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +27,12 @@ elements, random places of random changes do not coincide."""
 SLIGHT = 0.3
 """The part of calls whose inputs are those of the call before but for a small change."""
 
-KEPT = 16
-"""For so many calls a draw is kept that has integers or the like, which cannot be varied."""
+KEPT_S = 0.02
+"""A draw that has integers or the like, which cannot be varied, is made anew if that takes no
+longer; else three times in four, so that most calls have one that is new."""
+
+PATTERN = 4096
+"""About so many elements are made smaller, each by another share, and then as many alike."""
 
 TRIES = 32
 """Changes made to contents that were there before. A tensor of one element in 16 bits runs out."""
@@ -57,6 +62,8 @@ class Stream:
         self._count = 0
         self._base: list[Any] | None = None
         self._live: list[Any] | None = None
+        self._drawn_s = 0.0
+        """What the last draw took."""
         self._seen: set[bytes] = set()
 
     def next(self, number: int) -> Fresh:
@@ -79,19 +86,25 @@ class Stream:
         self._base = self._live = None
 
     def _anew(self, choose: random.Random) -> list[Any]:
-        if self._base is None or (self._count % KEPT == 0 and _has_data(self._base)):
-            self._base, self._live = (
-                self._make(secret_seed(self._secret, "base", self._count)),
-                None,
-            )
+        if self._base is None:
+            self._base = self._drawn(choose)
         if _bytes(tensors(self._base)) <= SMALL_BYTES or not floating(self._base):
-            return self._make(choose.getrandbits(63))
+            return self._drawn(choose)
+        if _has_data(self._base) and (self._drawn_s <= KEPT_S or choose.random() < 0.75):
+            self._base, self._live = self._drawn(choose), None
         live: list[Any] = copied(self._base) if self._live is None else self._live
         for tensor, source in zip(floating(live), floating(self._base), strict=True):
             _roll(tensor, source, choose)
+            _shrink(tensor, choose)
         # Contents with a period, or constant, would return.
         _change_one_element(choose.choice(floating(live)), choose)
         return live
+
+    def _drawn(self, choose: random.Random) -> list[Any]:
+        start = time.monotonic()
+        draw = self._make(choose.getrandbits(63))
+        self._drawn_s = time.monotonic() - start
+        return draw
 
     def _never_seen(self, live: list[Any], choose: random.Random) -> None:
         found = floating(live)
@@ -115,6 +128,23 @@ def _roll(tensor: Tensor, source: Tensor, choose: random.Random) -> None:
         memory[:amount].copy_(kept[len(kept) - amount :])
     else:  # only what the tensor shows: a gap between its elements may hold anything
         core.copy_(source.reshape(-1).roll(amount).view(core.shape))
+
+
+def _shrink(tensor: Tensor, choose: random.Random) -> None:
+    """Make each element smaller, by up to a 50th: it keeps its sign, and none is an earlier one."""
+    core = _core(tensor)
+    memory = memory_of(core)
+    dense = len(memory) <= core.numel()  # else a gap between its elements may hold anything
+    count = min(PATTERN + choose.randrange(PATTERN), len(memory)) if dense else core.shape[-1]
+    generator = torch.Generator(core.device).manual_seed(choose.getrandbits(63))
+    shares = 1.0 - 0.02 * torch.rand(count, generator=generator, device=core.device)
+    shares = shares.to(core.real.dtype)
+    if not dense:
+        core.mul_(shares)
+        return
+    whole = len(memory) // count * count
+    memory[:whole].view(-1, count).mul_(shares)
+    memory[whole:].mul_(shares[: len(memory) - whole])
 
 
 def _change_slightly(tensor: Tensor, choose: random.Random) -> None:

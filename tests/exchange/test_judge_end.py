@@ -352,7 +352,30 @@ def test_threads_stand_still_while_the_output_is_taken(monkeypatch: pytest.Monke
     monkeypatch.setattr(Held, "read", twice)
     with both(forward) as pair:
         pair.call()
-    assert len(seen) == 2 and seen[0] == seen[1]
+    assert len(seen) == 4 and seen == seen[:1] * 4
+
+
+def test_an_output_that_changes_when_it_is_said_to_be_there_is_late() -> None:
+    large = torch.zeros(1 << 20)
+
+    def forward(seconds: float) -> Tensor:
+        y = large.clone()
+        threading.Timer(seconds, lambda: y.fill_(1)).start()
+        return y
+
+    with both(forward) as pair:
+        assert not pair.call(30.0, out_bytes=large.nbytes).late
+        held = pair.end._held.stopped
+
+        @contextmanager
+        def at_last() -> Iterator[None]:
+            time.sleep(0.3)
+            with held():
+                yield
+
+        pair.end._held.stopped = at_last  # type: ignore[method-assign]
+        assert pair.call(0.1, out_bytes=large.nbytes).late
+        assert not pair.call(30.0, out_bytes=large.nbytes, take=False).late
 
 
 # workers that do not do their part
