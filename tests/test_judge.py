@@ -14,7 +14,7 @@ import torch
 from command_line import TINY
 from judging import EXACT, PATIENCE_S, RIGHT, Court, doing, returning
 
-from harness import judge
+from harness import calls
 from harness.records import OTHER_WEIGHTS, Status
 from harness.serve import RequestFailed
 
@@ -418,7 +418,7 @@ def test_no_two_workers_are_timed_on_the_same_contents(court: Court, tmp_path: P
     for name in ("one", "other"):
         court.block(name=name)
         contents += (tmp_path / f"{name}.log").read_text().split()
-    assert len(contents) == len(set(contents)) == 12
+    assert len(contents) == len(set(contents)) == 14
 
 
 def test_timed_or_not_inputs_are_the_same_tensors_in_the_same_place(court: Court) -> None:
@@ -428,7 +428,7 @@ def test_timed_or_not_inputs_are_the_same_tensors_in_the_same_place(court: Court
         assert court.answer(trial)["status"] is None
         assert court.block(samples=1)["comparison"]["status"] is None
     said = child.log.read_text().splitlines()
-    assert len(said) == 4 * len(trials) and len(set(said)) == 1
+    assert len(said) == 5 * len(trials) and len(set(said)) == 1
 
 
 def test_every_call_has_a_random_state_of_its_own(court: Court) -> None:
@@ -492,7 +492,7 @@ def test_a_kernel_that_is_wrong_in_a_batch_is_found_out(court: Court) -> None:
 def test_a_batch_has_as_many_calls_as_there_is_memory_for(
     court: Court, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judge, "_BATCH_BYTES", 3_000)
+    monkeypatch.setattr(calls, "_BATCH_BYTES", 3_000)
     court.constructed(EXACT)
     assert 1 < court.bound(calls=64)["calls"] < 6
 

@@ -9,7 +9,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
@@ -236,6 +236,10 @@ class JudgeEnd:
             if self.page.slots[pages.ALTERED]:
                 return replace(answer, mutated=True)
         return answer
+
+    def stopped(self) -> AbstractContextManager[None]:
+        """See `Held.stopped`."""
+        return self._held.stopped()
 
     def next_number(self) -> int:
         """Of a call, or of a batch of calls."""

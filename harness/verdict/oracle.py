@@ -5,6 +5,7 @@ One trial at a time: a trial is computed when it is asked for, and nobody keeps 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -89,8 +90,9 @@ class Oracle:
             for name in FAMILIES[family].draws
             if name != OTHER_WEIGHTS or self._reference.weights_vary
         ]
+        self._is_stress = functools.partial(ruling.is_stress, stated=families)
         self.draws = [
-            Draw(name, FAMILIES[family].finite, ruling.is_stress(family, families))
+            Draw(name, FAMILIES[family].finite, self._is_stress(family))
             for family, name in self._sources
         ]
         """All trials that may be tried, in order."""
@@ -143,6 +145,25 @@ class Oracle:
                 lambda seed: self._inputs(FAMILIES[family], (), seed), self._secret, self._may_vary
             )
         return self._stream.next(number)
+
+    def stranger(self, number: int, turn: int) -> Fresh:
+        """As `fresh`, with values of another finite family of the contract, where there is one: a
+        kernel that is right on the problem's own alone, once it has been judged, is wrong.
+
+        turn: families take turns, so that a kernel sees all of them.
+        """
+        own = {name for name in self._legal if FAMILIES[name].scale is None}
+        others = [
+            name
+            for name in self._legal
+            if name not in own and FAMILIES[name].finite and not self._is_stress(name)
+        ]
+        if not others:
+            return self.fresh(number)
+        seed = secret_seed(self._secret, "stranger", number)
+        first = secret_seed(self._secret, "first stranger")
+        family = FAMILIES[others[(first + turn) % len(others)]]
+        return Fresh(self._inputs(family, (), seed), secret_seed(self._secret, "forward", seed))
 
     def forget(self) -> None:
         """Give back the memory that `fresh` works from. What comes then is still never the same as

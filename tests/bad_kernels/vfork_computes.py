@@ -1,4 +1,4 @@
-"""PASSED: says that it is done, then works in a child that it cannot be stopped before; in vain."""
+"""WRONG_VALUES: says that it is done, then works in a child that it cannot be stopped before."""
 
 import ctypes
 import gc
