@@ -32,6 +32,8 @@ from harness.verdict.oracle import Oracle
 _UNTIMED = 2
 """Calls before the samples of each block."""
 _HANDOVERS = 32
+_BATCHES = 5
+"""Calls, and batches of them, that do nothing; of batches the shortest counts."""
 _SHARE_S = 0.02
 """How long judging a block's outputs may take; one is judged in any case."""
 _SHARE_BYTES = 64 << 20
@@ -69,24 +71,24 @@ class Calls:
                 times_us.append(self._call(name, self._fresh(), patience_s, unhurried).time_us)
         return median(times_us[1:])
 
-    def handover(self, name: str, patience_s: float) -> dict[str, float | None]:
+    def handover(self, name: str, calls: int, patience_s: float) -> dict[str, float | None]:
         """What every time has in it: what a call that does nothing takes, in microseconds, and
-        on a GPU what a batch of one such call does."""
+        on a GPU what a batch of so many such calls does; None for a batch of none."""
         end = self._ends[name]
         end.request("empty", patience_s, yes=True)
         with self._clocking(name):
-            calls = [
+            timed = [
                 self._call(name, self._fresh(), patience_s, unhurried=at < _UNTIMED)
                 for at in range(_HANDOVERS)
             ]
         batch_us = None
-        if self._device.type == "cuda":
-            done = [
-                batch(end, lambda at: self._fresh().inputs, [0], 0, patience_s) for _ in range(5)
-            ]
+        if calls and self._device.type == "cuda":
+            fresh = self._fresh().inputs
+            seeds = [0] * calls
+            done = [batch(end, lambda at: fresh, seeds, 0, patience_s) for _ in range(_BATCHES)]
             batch_us = min(each.wall_us - each.copies_us for each in done)
         end.request("empty", patience_s, yes=False)
-        return {"call_us": median(c.time_us for c in calls[_UNTIMED:]), "batch_us": batch_us}
+        return {"call_us": median(c.time_us for c in timed[_UNTIMED:]), "batch_us": batch_us}
 
     def block(self, name: str, samples: int, patience_s: float, judge: bool) -> dict[str, Any]:
         """Take one block of samples; judge a secret share of its calls.

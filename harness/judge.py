@@ -187,9 +187,9 @@ class Judge:
         return self._timed(name).warm_up(name, seconds, patience_s)
 
     @_of_a_worker
-    def handover(self, name: str, patience_s: float) -> dict[str, float | None]:
+    def handover(self, name: str, calls: int, patience_s: float) -> dict[str, float | None]:
         """See `Calls.handover`."""
-        return self._timed(name).handover(name, patience_s)
+        return self._timed(name).handover(name, calls, patience_s)
 
     @_of_a_worker
     def block(self, name: str, samples: int, patience_s: float, judged: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from harness.children import ChildFailed
 from harness.records import Build, Case, Draw, Kernel, Machine, Problem, Result, Status
 from harness.run.plan import Effort, Plan
+from harness.timing.bound import TURNS_US
 
 Answer = Any
 """What a pretended child returns, or raises if it is an exception."""
@@ -135,7 +136,7 @@ class Stage:
     def _bound(self, arguments: dict[str, Any], answer: Answer) -> Answer:
         """answer: what is other than of a batch whose calls take 90 microseconds each."""
         calls = arguments["calls"]
-        usual = {"calls": calls, "wall_us": 50.0 + 90.0 * calls, "copies_us": 0.0}
+        usual = {"calls": calls, "wall_us": 50.0 + TURNS_US + 90.0 * calls, "copies_us": 0.0}
         return usual | {"held": True, "floor_us": 1.0, "comparison": RIGHT} | answer
 
     def _block(self, arguments: dict[str, Any], answer: Answer) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -29,6 +30,13 @@ def kernel(tmp_path: Path, name: str, forward: str) -> Path:
     path = tmp_path / f"{name}.py"
     path.write_text(EXACT.replace(RIGHT, f"{forward}\n        {RIGHT}"))
     return path
+
+
+def promised_on_a_gpu(path: Path) -> list[str]:
+    """The statuses that a bad kernel's docstring allows there."""
+    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+    _, on_a_gpu, words = docstring.partition("On a GPU ")
+    return words.partition(":")[0].split(" or ") if on_a_gpu else [promised(path)]
 
 
 # every kernel of the tree
@@ -65,12 +73,14 @@ def test_every_bad_kernel_gets_its_status_on_a_gpu_too(tmp_path: Path) -> None:
     )
     options = ("--device", "cuda", "--dtype", "float32", "--timeout", 10)
     run = call_tiny([bad_kernel(name) for name in names], *options, out=tmp_path)
-    found = dict(zip(run.rows["kernel"], run.rows["status"], strict=True))
-    assert found == {name: promised(bad_kernel(name)) for name in names}
+    for name, status in zip(run.rows["kernel"], run.rows["status"], strict=True):
+        assert status in promised_on_a_gpu(bad_kernel(name)), name
+    assert list(run.rows["kernel"]) == names
 
 
 def test_every_bad_kernel_of_a_gpu_gets_its_status(tmp_path: Path) -> None:
-    kernels = sorted(BAD_KERNELS_GPU.glob("*.py"))
+    # Of the tiny problem the times are too short for the judge's clock to tell: see below.
+    kernels = sorted(set(BAD_KERNELS_GPU.glob("*.py")) - {BAD_KERNELS_GPU / "events_patched.py"})
     options = ("--device", "cuda", "--dtype", "float32", "--timeout", 20)
     run = call_tiny(kernels, *options, out=tmp_path)
     found = dict(zip(run.rows["kernel"], run.rows["status"], strict=True))
@@ -79,7 +89,7 @@ def test_every_bad_kernel_of_a_gpu_gets_its_status(tmp_path: Path) -> None:
 
 def test_times_are_borne_out_by_the_judges_clock(tmp_path: Path) -> None:
     kernels = [BAD_KERNELS_GPU / "events_patched.py", bad_kernel("control_exact")]
-    sweep = ("--sweep", "batch_size=3,512", "--sweep", "in_features=out_features=5,2048")
+    sweep = ("--sweep", "batch_size=3,512", "--sweep", "in_features=out_features=2048")
     run = call_tiny(kernels, "--device", "cuda", "--dtype", "float32", *sweep, out=tmp_path)
     rows = run.rows.set_index("kernel")
     assert set(rows.loc["events_patched", "status"]) == {"SUSPECT"}

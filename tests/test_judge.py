@@ -467,7 +467,7 @@ def test_a_call_that_does_nothing_takes_less_than_any(court: Court) -> None:
     court.hire_baseline()
     court.construct("eager")
     eager_us = min(court.block(samples=20, name="eager", judged=False)["times_us"])
-    took = court.judge.handover("eager", PATIENCE_S)["answer"]
+    took = court.judge.handover("eager", 0, PATIENCE_S)["answer"]
     assert 0 < took["call_us"] < 10 * eager_us and took["batch_us"] is None  # none on a CPU
     assert court.answer("normal", "eager")["status"] is None  # it is what it was
 

@@ -183,14 +183,16 @@ class JudgeClient:
         comparison = answer["comparison"]
         return answer["times_us"], _comparison(comparison) if comparison else None
 
-    def handover(self, worker: WorkerClient) -> Mapping[str, float | None]:
+    def handover(self, worker: WorkerClient, calls: int = 0) -> Mapping[str, float | None]:
         """What a call that does nothing takes, in microseconds: all times have it in them.
 
-        `call_us` by the timer, and `batch_us` by the judge's clock in a batch of one call, None on
-        a CPU.
+        `call_us` by the timer, and `batch_us` by the judge's clock for a batch of so many, None
+        for none and on a CPU.
         """
         self.construct(worker)
-        answer: Mapping[str, float | None] = self._about(worker, "handover", self._plan.timeout_s)
+        answer: Mapping[str, float | None] = self._about(
+            worker, "handover", self._plan.timeout_s, calls=calls
+        )
         return answer
 
     def bound(self, worker: WorkerClient, calls: int, rough_us: float) -> Mapping[str, Any]:

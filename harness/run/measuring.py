@@ -28,9 +28,7 @@ from harness.timing import bound, stats
 
 EAGER = "eager"
 """The baseline whose worker is asked what a call takes that does nothing."""
-FEWER = 8
-"""A batch of calls that cannot all be queued is followed by one of an 8th of them."""
-AGAIN = 3
+AGAIN = 5
 """So many times more what does not bear a time out is measured."""
 
 
@@ -80,8 +78,8 @@ class Stopwatch:
         self._so_far = _CaseSoFar(-1)
         self.handover_us: float | None = None
         """What a call that does nothing takes; None where nothing was timed."""
-        self._batch_us: float | None = None
-        """What a batch of one such call takes, where there are batches."""
+        self._batches_us: dict[int, float] = {}
+        """What a batch of so many such calls takes, where there are batches."""
 
     def measure(self, worker: WorkerClient, case: Case, index: int) -> Measured:
         """Time a kernel beside its baselines, and have the judge's clock bear that out.
@@ -125,34 +123,25 @@ class Stopwatch:
         What else the machine does only adds to what is measured for it: where that does not bear
         the median out it is measured again, and the least counts.
         """
-        found, bytes_floor_us = self._least_batch(worker, latency_us)
+        found, bytes_floor_us = Bound(CLOCK), None
+        if self._plan.machine.kind != "cpu":
+            calls = bound.calls_for(latency_us)
+            found, bytes_floor_us = self._batch(worker, calls, latency_us, case)
+            while found.kind == LOOSE and (found.calls or 0) > bound.FEWEST_CALLS:
+                calls //= 2
+                found, bytes_floor_us = self._batch(worker, calls, latency_us, case)
         for _ in range(AGAIN):
             why = bound.doubt(latency_us, found, self.handover_us, bytes_floor_us)
-            if not why:
+            if not why and (found.us is None or found.us <= latency_us):
                 break
-            self._take_handover(case)
+            self._take_handover(case, found.calls or 0)
+            if found.calls is not None:
+                again, _ = self._batch(worker, found.calls, latency_us, case)
+                found = min(again, found, key=lambda b: (b.kind != HELD, b.us or 0.0))
         return found, bound.doubt(latency_us, found, self.handover_us, bytes_floor_us)
 
-    def _least_batch(self, worker: WorkerClient, latency_us: float) -> tuple[Bound, float | None]:
-        """Of some batches, and what their outputs' bytes take at least, in microseconds, each call.
-
-        Calls that are too many to be queued, are fewer then.
-        """
-        if self._plan.machine.kind == "cpu":
-            return Bound(CLOCK), None
-        calls = bound.calls_for(latency_us)
-        found, bytes_floor_us = self._batch(worker, calls, latency_us)
-        if found.kind == LOOSE and calls > FEWER:
-            found, bytes_floor_us = self._batch(worker, calls // FEWER, latency_us)
-        for _ in range(AGAIN):
-            if found.kind == LOOSE or found.us is None or found.us <= latency_us:
-                break
-            again, _ = self._batch(worker, found.calls or 1, latency_us)
-            found = min(again, found, key=lambda b: (b.kind != HELD, b.us or 0.0))
-        return found, bytes_floor_us
-
     def _batch(
-        self, worker: WorkerClient, calls: int, latency_us: float
+        self, worker: WorkerClient, calls: int, latency_us: float, case: Case
     ) -> tuple[Bound, float | None]:
         """One batch, and what its output's bytes take at least, in microseconds, each call."""
         took = self._judge.bound(worker, calls, latency_us)
@@ -160,20 +149,22 @@ class Stopwatch:
             return Bound(LOOSE), None
         if (comparison := took["comparison"]) and comparison.status:
             raise WrongWhenTimed(comparison)
-        us = None
-        if self._batch_us is not None:
-            us = bound.per_call_us(
-                took["wall_us"], took["calls"], took["copies_us"], self._batch_us
-            )
-        kind = HELD if took["held"] else LOOSE
-        return Bound(kind, us, took["calls"]), took["floor_us"]
+        calls, us = took["calls"], None
+        if calls not in self._batches_us:
+            self._take_handover(case, calls)
+        if (nothing_us := self._batches_us.get(calls)) is not None:
+            us = bound.per_call_us(took["wall_us"], calls, took["copies_us"], nothing_us)
+        return Bound(HELD if took["held"] else LOOSE, us, calls), took["floor_us"]
 
-    def _take_handover(self, case: Case) -> None:
-        """Measure what a call takes that does nothing, by the worker of a baseline."""
+    def _take_handover(self, case: Case, calls: int = 0) -> None:
+        """Measure what a call takes that does nothing, and a batch of so many, by the worker of a
+        baseline."""
         with contextlib.suppress(ChildFailed, CaseFailed, JudgeDied):
-            took = self._judge.handover(self._crew.baseline(EAGER, case))
+            took = self._judge.handover(self._crew.baseline(EAGER, case), calls)
             self.handover_us = _least(self.handover_us, took["call_us"])
-            self._batch_us = _least(self._batch_us, took["batch_us"])
+            batch_us = _least(self._batches_us.get(calls), took["batch_us"])
+            if batch_us is not None:
+                self._batches_us[calls] = batch_us
 
     def _baselines(self, kernel: WorkerClient, case: Case) -> dict[str, WorkerClient]:
         """The workers of the baselines that work on this case, warmed up."""

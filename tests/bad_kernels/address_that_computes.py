@@ -1,4 +1,7 @@
-"""PASSED: zeros that compute when they are asked where they lie, which is within the time."""
+"""PASSED: zeros that compute when they are asked where they lie, which is within the time.
+
+On a GPU WRONG_VALUES: in a batch it is not asked in these words.
+"""
 
 import torch
 import torch.nn as nn

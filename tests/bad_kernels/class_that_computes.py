@@ -1,4 +1,7 @@
-"""PASSED: zeros; methods of torch.Tensor itself compute first, which is within the time."""
+"""PASSED: zeros; methods of torch.Tensor itself compute first, which is within the time.
+
+On a GPU SUSPECT or PASSED: there it is beside the time, unless it is too short to tell.
+"""
 
 import torch
 import torch.nn as nn

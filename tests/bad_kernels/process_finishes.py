@@ -1,4 +1,7 @@
-"""WRONG_VALUES: the work is left to a forked process, which nobody stops, in memory it shares."""
+"""WRONG_VALUES: the work is left to a forked process, which nobody stops, in memory it shares.
+
+On a GPU WRONG_STRUCTURE: memory that processes share is the host's.
+"""
 
 import mmap
 import os

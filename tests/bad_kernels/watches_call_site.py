@@ -1,4 +1,7 @@
-"""PASSED: gives zeros when called from other instructions than at first, which never comes."""
+"""PASSED: gives zeros when called from other instructions than at first, which never comes.
+
+On a GPU WRONG_VALUES: calls of a batch come from elsewhere.
+"""
 
 import sys
 

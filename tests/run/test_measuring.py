@@ -143,37 +143,37 @@ def test_on_a_cpu_the_judges_clock_is_the_only_one(go: Go, stage: Stage) -> None
 def test_a_time_above_the_bound_is_believed(go: Go, stage: Stage) -> None:
     row = on_a_gpu(go)
     assert row.verdict.status is P and row.timing.median_us > 100
-    assert row.bound == Bound("held", pytest.approx(90.0), 29)
-    assert batches(stage) == [29]  # as many calls as take 3 ms
+    assert row.bound == Bound("held", pytest.approx(90.0), 128)
+    assert batches(stage) == [128]  # as many calls as take 12 ms
 
 
 def test_a_time_below_the_bound_is_suspect_and_no_speedup(go: Go, stage: Stage) -> None:
     stage.answers["judge block a"] = [[10.0, 11.0]]
     row = on_a_gpu(go)
     assert row.verdict.status is Status.SUSPECT
-    assert "10.5 µs a call, and by the judge's clock 64 calls took 90 µs" in row.verdict.reason
+    assert "10.5 µs a call, and by the judge's clock 256 calls took 90 µs" in row.verdict.reason
     assert row.timing is None and row.speedups == {}
     assert set(row.baselines) == {"eager", "compile"}
     assert row.bound.us == pytest.approx(90)
-    assert batches(stage) == [64] * 4
+    assert batches(stage) == [256] * 6
 
 
 def test_the_shortest_of_some_batches_counts(go: Go, stage: Stage) -> None:
-    disturbed = {"wall_us": 9_000.0}
+    disturbed = {"wall_us": 40_000.0}
     stage.answers["judge bound a"] = [disturbed, disturbed, {}]
     row = on_a_gpu(go)
     assert row.verdict.status is P and row.bound.us == pytest.approx(90)
-    assert batches(stage) == [29] * 3
+    assert batches(stage) == [128] * 3
 
 
 def test_calls_that_cannot_all_be_queued_are_fewer(go: Go, stage: Stage) -> None:
     stage.answers["judge bound a"] = [{"held": False}, {}]
-    assert on_a_gpu(go).bound == Bound("held", pytest.approx(90), 3)
-    assert batches(stage) == [29, 3]
+    assert on_a_gpu(go).bound == Bound("held", pytest.approx(90), 64)
+    assert batches(stage) == [128, 64]
 
 
 def test_a_loose_bound_is_told_and_doubts_nothing(go: Go, stage: Stage) -> None:
-    stage.answers["judge bound a"] = [{"held": False, "wall_us": 90_000.0}]
+    stage.answers["judge bound a"] = [{"held": False, "wall_us": 900_000.0}]
     row = on_a_gpu(go)
     assert row.verdict.status is P and row.bound.kind == "loose" and row.bound.us > 1_000
 
@@ -218,4 +218,4 @@ def test_a_kernel_that_fails_in_a_batch_fails(
 def test_without_the_hand_over_nothing_is_doubted(go: Go, stage: Stage) -> None:
     stage.answers |= {"judge handover": [FAILED], "judge block a": [[1.0]]}
     row = on_a_gpu(go)
-    assert row.verdict.status is P and row.bound == Bound("held", None, 64)
+    assert row.verdict.status is P and row.bound == Bound("held", None, 256)

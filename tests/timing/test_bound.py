@@ -5,19 +5,21 @@ from __future__ import annotations
 import pytest
 
 from harness.records import Bound
-from harness.timing.bound import calls_for, doubt, per_call_us
+from harness.timing.bound import TURNS_US, calls_for, doubt, per_call_us
 
 
 @pytest.mark.parametrize(
-    "latency_us, calls", [(0.001, 64), (46.0, 64), (60.0, 50), (2_999.0, 2), (3_000.0, 1), (1e9, 1)]
+    "latency_us, calls",
+    [(0.001, 256), (47.0, 256), (94.0, 128), (130.0, 128), (11_999.0, 2), (12_000.0, 1), (1e9, 1)],
 )
-def test_a_batch_takes_3_ms_or_has_64_calls(latency_us: float, calls: int) -> None:
+def test_a_batch_takes_12_ms_or_has_256_calls(latency_us: float, calls: int) -> None:
     assert calls_for(latency_us) == calls
 
 
 def test_what_the_harness_does_itself_is_taken_off() -> None:
-    assert per_call_us(1_000.0, calls=4, copies_us=100.0, handover_us=90.0) == pytest.approx(200)
-    assert per_call_us(1_000.0, calls=4, copies_us=900.0, handover_us=90.0) is None
+    left_us = per_call_us(TURNS_US + 1_000.0, calls=4, copies_us=100.0, handover_us=90.0)
+    assert left_us == pytest.approx(200)
+    assert per_call_us(TURNS_US + 1_000.0, calls=4, copies_us=900.0, handover_us=90.0) is None
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from command_line import TINY
 
 from harness.records import OTHER_WEIGHTS, Draw
 from harness.verdict.compare import compare
-from harness.verdict.inputs import tensors
+from harness.verdict.inputs import copied, tensors
 from harness.verdict.oracle import Oracle, Trial
 
 # Two floating inputs, one of integers, one of booleans and a plain number; works in place, and
@@ -455,7 +455,7 @@ def get_inputs():
             # By the norm: an element may be the small difference of two large ones.
             assert (trial.eager.double() - trial.truth).norm() < 0.01 * trial.truth.norm()
     assert oracle.changing == ("n",)
-    seen = [oracle.fresh(number).inputs for number in range(12)]
+    seen = [copied(oracle.fresh(number).inputs) for number in range(12)]
     assert seen[0][0].is_cuda and seen[0][0].stride() == (20, 2)
     for one, other in itertools.combinations(seen, 2):
         assert not all(map(torch.equal, tensors(one), tensors(other)))
