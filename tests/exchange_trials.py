@@ -80,7 +80,7 @@ def main() -> int:
 def measured(
     court: Court, axes: dict[str, int], options: argparse.Namespace
 ) -> tuple[float, float, dict[str, float]]:
-    court.prepare(HEADLINE, axes=axes, dtype=options.dtype)
+    court.prepare(HEADLINE, axes=axes, dtype=options.dtype, families=None)
     court.hire_baseline(HEADLINE, axes=axes)
     court.construct("eager")
     court.judge.warm_up("eager", 0.5, PATIENCE_S)

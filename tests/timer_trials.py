@@ -84,7 +84,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--same", type=int, default=8, help="kernels that are eager's equals")
     parser.add_argument("--slower", type=int, default=2, help="kernels that do 2%% more")
     parser.add_argument("--sizes", type=int, default=15, help="numbers of elements, from 2^10 up")
-    parser.add_argument("--out", type=Path, default=Path("results"))
+    parser.add_argument("--out", type=Path, default=Path("results/timer_trials"))
     return parser.parse_args()
 
 

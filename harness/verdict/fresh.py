@@ -20,7 +20,7 @@ from torch import Tensor
 
 from harness.verdict.inputs import copied, floating, memory_of, secret_seed, tensors
 
-SMALL_BYTES = 64 << 10
+SMALL_BYTES = 16 << 10
 """Inputs up to this size are drawn anew, and never the same again for certain. Among more
 elements, random places of random changes do not coincide."""
 
