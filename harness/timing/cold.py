@@ -33,9 +33,9 @@ class Cold:
         self._host_us = 0.0
         count = 2 * torch.cuda.get_device_properties(device).L2_cache_size // 4
         # Twice the L2 cache to overwrite, as much to read, and where the reading goes.
-        self._dirty = torch.empty(count, dtype=torch.float32, device=device)
-        self._clean = torch.zeros(count, dtype=torch.float32, device=device)
-        self._sink = torch.empty((), dtype=torch.float32, device=device)
+        self._dirty = torch.empty(count, dtype=torch.int32, device=device)
+        self._clean = torch.zeros(count, dtype=torch.int32, device=device)
+        self._sink = torch.empty((), dtype=torch.int64, device=device)
         self._before, self._after, self._end = (
             torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             for _ in range(3)
