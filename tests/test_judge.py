@@ -384,6 +384,20 @@ def test_a_kernel_that_is_right_only_when_it_is_tried(court: Court) -> None:
     assert comparison["status"] is Status.WRONG_VALUES and comparison["reason"]
 
 
+def test_a_kernel_that_is_right_on_own_inputs_alone_once_it_is_timed(court: Court) -> None:
+    court.constructed(doing(COUNT, "return y + (self.calls > 2 and bool((x < 0).any()))"))
+    assert [court.answer(trial)["status"] for trial in ("own", "normal")] == [None, None]
+    assert court.block()["comparison"]["status"] is Status.WRONG_VALUES
+
+
+def test_a_call_of_another_family_is_not_among_the_times(court: Court) -> None:
+    slow = "time.sleep(0.2 * bool((x < 0).any()))"
+    court.constructed(doing("import time", slow, "return y"))
+    block = court.block(samples=5)
+    assert block["comparison"]["status"] is None
+    assert len(block["times_us"]) == 5 and max(block["times_us"]) < 1e5
+
+
 def test_a_kernel_that_is_wrong_now_and_then_is_found_out(court: Court) -> None:
     court.constructed("wrong_one_in_seven")
     blocks = (court.block(samples=20)["comparison"]["status"] for _ in range(100))

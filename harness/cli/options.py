@@ -94,7 +94,8 @@ SeedOption = Annotated[
     typer.Option(
         metavar="N",
         callback=_seed,
-        help="Draw inputs from this seed, below 2^63. (default: a new one each run)",
+        help="Draw inputs from this seed, below 2^63; kernels could read it here. (default: a new "
+        "one each run, which they cannot)",
     ),
 ]
 BaselineOption = Annotated[

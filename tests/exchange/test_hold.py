@@ -181,3 +181,41 @@ def test_a_span_with_a_hole_in_it_is_not_read_in_part(
     with pytest.raises(ValueError, match="cannot be read"):
         held.read(address + mmap.PAGESIZE - 1500, 2000)
     assert held.alive()
+
+
+# a glimpse
+
+
+@pytest.fixture
+def written() -> Iterator[tuple[Held, np.ndarray]]:
+    """A process that has these bytes at the same place, and runs."""
+    contents = np.random.default_rng(0).integers(0, 256, 1 << 20, dtype=np.uint8)
+
+    def life(conn: Connection) -> None:
+        conn.recv_bytes()
+
+    with forked(life) as (_, pid):
+        held = Held(pid)
+        yield held, contents
+        held.close()
+
+
+@pytest.mark.parametrize("nbytes", [1, 1000, 1 << 20])
+def test_a_glimpse_is_of_what_is_there(nbytes: int, written: tuple[Held, np.ndarray]) -> None:
+    held, contents = written
+    pieces = held.glimpse(contents.ctypes.data, nbytes)
+    assert pieces
+    for at, data in pieces.items():
+        assert at + len(data) <= nbytes and data == contents[at : at + len(data)].tobytes()
+    if nbytes == 1000:
+        assert pieces == {0: contents[:1000].tobytes()}
+
+
+def test_of_much_a_glimpse_is_elsewhere_each_time(written: tuple[Held, np.ndarray]) -> None:
+    held, contents = written
+    one, other = (held.glimpse(contents.ctypes.data, contents.nbytes) for _ in range(2))
+    assert set(one) != set(other)
+
+
+def test_where_there_is_no_memory_there_is_no_glimpse(written: tuple[Held, np.ndarray]) -> None:
+    assert written[0].glimpse(NOWHERE, 100) == {}

@@ -373,6 +373,28 @@ def test_what_cannot_be_changed_is_drawn_anew(tmp_path: Path) -> None:
     assert (trials["own again"].inputs[0] != trials["own changed"].inputs[0]).sum() > 40
 
 
+# Strangers
+
+
+def test_strangers_are_of_each_other_finite_family_of_the_contract_in_turn() -> None:
+    oracle = make(families=("own", "normal", "small", "large", "non_finite"))
+    sizes = []
+    for turn in range(6):
+        (x,) = oracle.stranger(turn, turn).inputs
+        assert x.isfinite().all() and x.min() < 0  # no draw of get_inputs() has that
+        sizes.append(float(x.abs().mean()))
+    rank = [sorted(sizes[:3]).index(size) for size in sizes[:3]]
+    assert sorted(rank) == [0, 1, 2]
+    for one, other in zip(sizes, sizes[3:], strict=False):
+        assert one == pytest.approx(other, rel=0.5)
+
+
+def test_where_there_is_no_other_family_a_stranger_is_none() -> None:
+    oracle = make(families=("own", "non_finite"))
+    (x,) = oracle.stranger(0, 0).inputs
+    assert x.min() >= 0 and x.max() < 1
+
+
 # Layout and nesting
 
 
