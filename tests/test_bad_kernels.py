@@ -31,9 +31,11 @@ LATER = {
         "static_output_when_timed",
         "drops_bounds_when_timed",
         "page_served_natively",
+        "says_done_early",
     ),
 }
-"""Right at first: whether they are found out while they are judged or timed is left to chance."""
+"""Right at first, or late by a hair: whether they are found out while they are judged or timed is
+left to chance."""
 GAIN_NOTHING = (
     *("clock_patched", "clock_patched_where_held", "clock_patched_in_frames", "clock_detoured"),
     *("clock_patched_in_code", "clock_patched_through_c", "statistics_patched"),
