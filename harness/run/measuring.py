@@ -132,7 +132,8 @@ class Stopwatch:
                 found, bytes_floor_us = self._batch(worker, calls, latency_us, case)
         for _ in range(AGAIN):
             why = bound.doubt(latency_us, found, self.handover_us, bytes_floor_us)
-            if not why and (found.us is None or found.us <= latency_us):
+            above = found.kind == HELD and found.us is not None and found.us > latency_us
+            if not why and not above:
                 break
             self._take_handover(case, found.calls or 0)
             if found.calls is not None:

@@ -176,6 +176,7 @@ def test_a_loose_bound_is_told_and_doubts_nothing(go: Go, stage: Stage) -> None:
     stage.answers["judge bound a"] = [{"held": False, "wall_us": 900_000.0}]
     row = on_a_gpu(go)
     assert row.verdict.status is P and row.bound.kind == "loose" and row.bound.us > 1_000
+    assert batches(stage) == [128, 64, 32]  # fewer each time, and none again
 
 
 @pytest.mark.parametrize(
