@@ -105,7 +105,9 @@ class Calls:
         with self._clocking(name):
             for at in range(count):
                 strange = at == stranger
-                fresh = self._stranger(name) if strange else self._fresh()
+                # Half of those that are looked at betray whoever knows inputs by a part of them.
+                nearly = at in chosen and _secret.random() < 0.5
+                fresh = self._stranger(name) if strange else self._fresh(nearly)
                 answer = self._call(name, fresh, patience_s, at < _UNTIMED, at in chosen)
                 if not strange:
                     times_us.append(answer.time_us)
@@ -169,9 +171,9 @@ class Calls:
         self._count += 1
         return self._count
 
-    def _fresh(self) -> Fresh:
-        """Contents that no kernel has seen, in the memory of those before."""
-        return self._oracle.fresh(self._next())
+    def _fresh(self, nearly: bool = False) -> Fresh:
+        """Contents that no kernel has seen, in the memory of those before; nearly those?"""
+        return self._oracle.fresh(self._next(), nearly)
 
     def _stranger(self, name: str) -> Fresh:
         self._strangers[name] += 1

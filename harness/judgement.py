@@ -50,9 +50,10 @@ def bytes_of(value: Any) -> int:
 
 
 def sum_of(value: Any) -> int:
-    """Of the bits of its tensors, each by a weight of its place's: another number if any of them
-    is changed or moved, but for a chance of one in 2^64."""
-    whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    """Of the bits of its tensors, each by a weight of its place's: another number if one of them is
+    changed, and if more are changed or moved, but for a chance of one in 2^32."""
+    # No more than 32 bits at once: of the highest of 64, times a weight, only its lowest are left.
+    whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int32}
     total = 0
     for x in leaves_of(value):
         flat = torch.view_as_real(x) if x.is_complex() else x
@@ -71,4 +72,5 @@ _WEIGHTS = 1 << 20
 def _weights(device: torch.device) -> Tensor:
     generator = torch.Generator(device).manual_seed(1)
     lowest, highest = -(2**62), 2**62
-    return torch.randint(lowest, highest, (_WEIGHTS,), generator=generator, device=device)
+    weights = torch.randint(lowest, highest, (_WEIGHTS,), generator=generator, device=device)
+    return weights | 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,3 +45,14 @@ def call(tmp_path: Path) -> Callable[..., object]:
     from command_line import call
 
     return lambda *arguments: call(arguments, tmp_path / "out")
+
+
+@pytest.fixture
+def court(tmp_path: Path) -> Iterator[object]:
+    """A judge with a case of the tiny problem's, and no worker yet."""
+    from judging import FAMILIES, Court
+
+    court = Court(tmp_path)
+    court.prepare(families=FAMILIES)
+    yield court
+    court.close()

@@ -11,9 +11,17 @@ from command_line import TINY, bad_kernel
 
 from harness.children import Child
 from harness.judge import Judge
+from harness.records import OTHER_WEIGHTS
 
 PATIENCE_S = 60.0
 """Longer than anything takes, however busy the machine."""
+
+FAMILIES = ["own", "normal", "non_finite"]
+TRIALS = ["own", "own again", "own changed", OTHER_WEIGHTS, "normal", "NaN", "infinite"]
+"""Those of a case with these families."""
+
+COUNT = "self.calls = getattr(self, 'calls', 0) + 1"
+"""A line of a kernel's."""
 
 EXACT = bad_kernel("control_exact").read_text()
 RIGHT = "torch.clamp(self.linear(x), -3, 3)"
@@ -31,6 +39,13 @@ def doing(*lines: str, constructor: str = "") -> str:
 def returning(output: str) -> str:
     """A kernel that returns this, made from `y`."""
     return doing(f"return {output}")
+
+
+def problem(forward: str, constructor: str = "") -> str:
+    """A problem whose Model is the tiny one's, but for these lines."""
+    text = TINY.read_text().replace(f"return {RIGHT}", forward)
+    built = "self.linear = nn.Linear(in_features, out_features)"
+    return text.replace(built, f"{built}\n        {constructor}")
 
 
 class Court:

@@ -70,12 +70,14 @@ def test_gets_the_status_that_its_docstring_names(
     kernel: str, rows: pd.DataFrame, tmp_path: Path
 ) -> None:
     row, tries = rows.loc[kernel], 3
-    # On a busy machine no time is too short to be true: whoever is promised to be found out by it
-    # is alone in a run then.
-    while promised(bad_kernel(kernel)) == Status.SUSPECT != row["status"] and tries:
+    # On a busy machine no time is too short to be true, and fewer calls are looked at: whoever is
+    # promised to be found out by its time or by chance is alone in a run then.
+    expected = promised(bad_kernel(kernel))
+    by_chance = expected != Status.PASSED and (kernel in LATER or expected == Status.SUSPECT)
+    while by_chance and row["status"] == Status.PASSED and tries:
         row = call_tiny([bad_kernel(kernel)], out=tmp_path / str(tries)).rows.loc[0]
         tries -= 1
-    assert row["status"] == promised(bad_kernel(kernel)), row["reason"]
+    assert row["status"] == expected, row["reason"]
     assert (row["reason"] == "") == (row["status"] == Status.PASSED)
 
 

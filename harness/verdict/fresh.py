@@ -66,15 +66,22 @@ class Stream:
         """What the last draw took."""
         self._seen: set[bytes] = set()
 
-    def next(self, number: int) -> Fresh:
-        """Inputs for call `number`; what is drawn depends on the numbers before as well."""
+    def next(self, number: int, nearly: bool = False) -> Fresh:
+        """Inputs for call `number`; what is drawn depends on the numbers before as well.
+
+        nearly: are they to be those of the call before but for one element, where they can be?
+        """
         seed = secret_seed(self._secret, "fresh", self._count, number)
         self._count += 1
         choose = random.Random(seed)
         if not self._may_vary:
             self._live = self._make(choose.getrandbits(63))
             return Fresh(self._live, secret_seed(self._secret, "forward", "fresh", seed))
-        if self._live is None or not floating(self._live) or choose.random() >= SLIGHT:
+        if self._live is None or not floating(self._live):
+            self._live = self._anew(choose)
+        elif nearly:
+            _change_one_element(choose.choice(floating(self._live)), choose)
+        elif choose.random() >= SLIGHT:
             self._live = self._anew(choose)
         else:
             _change_slightly(choose.choice(floating(self._live)), choose)

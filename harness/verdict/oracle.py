@@ -133,9 +133,10 @@ class Oracle:
         model; without one as all others have them."""
         return self._reference.weights(seed)
 
-    def fresh(self, number: int) -> Fresh:
+    def fresh(self, number: int, nearly: bool = False) -> Fresh:
         """Inputs for timed call `number`, with contents that no other call has had.
 
+        nearly: are they to be those of the call before but for one element, where they can be?
         They depend on the secret and on the calls before, and lie in the memory of those of the
         next.
         """
@@ -144,7 +145,7 @@ class Oracle:
             self._stream = Stream(
                 lambda seed: self._inputs(FAMILIES[family], (), seed), self._secret, self._may_vary
             )
-        return self._stream.next(number)
+        return self._stream.next(number, nearly)
 
     def stranger(self, number: int, turn: int) -> Fresh:
         """As `fresh`, with values of another finite family of the contract, where there is one: a

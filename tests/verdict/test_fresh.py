@@ -147,6 +147,15 @@ def test_some_calls_differ_slightly_from_the_one_before(make: Make, count: int) 
     assert 1 - kinds["all"] / (count - 1) == pytest.approx(SLIGHT, abs=0.15)
 
 
+@pytest.mark.parametrize("make", [lambda: [torch.rand(30, 10), torch.rand(40)], BIG["two"]])
+def test_a_call_that_is_to_be_nearly_the_one_before_differs_in_one_element(make: Make) -> None:
+    fresh = stream(make)
+    assert fresh.next(0, nearly=True).inputs  # with none before
+    for number in range(1, 20):
+        before = Fresh(copied(fresh.next(number).inputs), 0)
+        assert sum(_differing(before, fresh.next(number, nearly=True))) == 1
+
+
 def test_large_inputs_are_drawn_once_and_small_ones_each_time() -> None:
     large, small = Drawing(BIG["normal"]), Drawing(SMALL["normal"])
     for drawing in (large, small):
