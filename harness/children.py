@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import threading
 import time
@@ -151,6 +152,11 @@ class Child:
     def pid(self) -> int:
         assert self._process.pid is not None
         return self._process.pid
+
+    def go_on(self) -> None:
+        """Let the child go on, whoever had it stand still and did not come to let it go on."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGCONT)
 
     def hang_up(self) -> None:
         """Let the child end by itself; `kill` it later for certain."""

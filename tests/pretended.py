@@ -160,7 +160,7 @@ class FakeChild:
         self.killed = False
         self.dead_with_server = False
         self.loaded = self.who in names.values()
-        self.listens = False
+        self.listens = self.went_on = False
         self.trial: int | None = None
         """Of a judge: the one that it has made."""
         self.attached: dict[str, FakeChild] = {}
@@ -226,8 +226,13 @@ class FakeChild:
         if request in ("attach", "dismiss", "detach"):
             self.constructed.discard(name)
 
+    def go_on(self) -> None:
+        """Of a worker: its judge may have left it standing still."""
+        self.went_on = True
+
     def tell(self, request: str, connection: Connection) -> None:
         """Of a worker: "listen"."""
+        self.went_on = False
         connection.close()
         self._lives()
         assert self.alive and self.loaded and not self.listens
@@ -236,6 +241,7 @@ class FakeChild:
 
     def hear(self, request: str, timeout_s: float | None = None) -> None:
         """Of a worker: how "listen" ended."""
+        assert self.went_on or request != "listen", f"{self.who} may stand still for ever"
         self._lives()
         if not self.alive:
             raise fails(Status.CRASHED, alive=False)

@@ -57,6 +57,14 @@ def test_children_are_processes_of_their_own(child: Child, tmp_path: Path) -> No
         other.kill()
 
 
+def test_a_child_that_was_left_standing_still_goes_on(child: Child) -> None:
+    os.kill(child.pid, signal.SIGSTOP)
+    child.go_on()
+    assert child.ask("args", PATIENCE_S) == [1, "two"]
+    child.kill()
+    child.go_on()  # nobody
+
+
 def test_what_a_child_prints_is_in_its_log(child: Child, capfd: pytest.CaptureFixture) -> None:
     child.ask("say", PATIENCE_S, text="hello")
     assert child.log.read_text() == "hello\n" * 3

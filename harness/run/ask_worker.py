@@ -65,10 +65,12 @@ class WorkerClient:
         return ours
 
     def stop_listening(self) -> None:
-        """Wait for it to notice that its judge has hung up."""
+        """Wait for it to notice that its judge has hung up, or was killed while it had it stand
+        still."""
         self.constructed = False
         if self.judge is not None:
             self.judge = None
+            self.child.go_on()
             self.child.hear("listen")
 
     def failed(self, request: str, said: Mapping[str, Any], timeout_s: float) -> ChildFailed:
