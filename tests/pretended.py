@@ -54,6 +54,7 @@ class Worker:
 
 
 ANSWERS: Mapping[str, Answer] = {
+    "print_to": None,
     "build": {"seconds": 1.0},
     "load": None,
     "load_baseline": None,
@@ -156,6 +157,7 @@ class FakeChild:
         self.stage = stage
         names = {"harness.judge": "judge", "harness.builder": "builder"}
         self.who = names.get(module, log.stem)
+        self.log = log
         self.alive = True
         self.killed = False
         self.dead_with_server = False
@@ -225,6 +227,10 @@ class FakeChild:
             self.attached.pop(name, None)
         if request in ("attach", "dismiss", "detach"):
             self.constructed.discard(name)
+
+    def print_to(self, log: Path) -> None:
+        self.ask("print_to")
+        self.log = log
 
     def go_on(self) -> None:
         """Of a worker: its judge may have left it standing still."""

@@ -50,13 +50,18 @@ class JudgeClient:
 
     def __init__(self, plan: Plan, logs: Path, report: Report) -> None:
         self._plan = plan
-        self._logs = logs
+        self._log = logs / "judge.log"
         self._report = report
-        self.child: Child | None = None
+        self.child = plan.judge
         self._case: tuple[Case, int] | None = None
         self._draws: list[Draw] | CaseFailed | None = None
         self._made: int | None = None
         """The trial that it has ready."""
+        if self.child is not None:
+            try:
+                self.child.print_to(self._log)
+            except ChildFailed:
+                self.drop()
 
     # Where it stands
 
@@ -83,6 +88,7 @@ class JudgeClient:
         answer = self._ask(
             "prepare",
             on_note=lambda text: self._report.step(f"reference  {case}  {text}"),
+            device=plan.device,
             problem=str(plan.problem.path),
             axes=dict(case.axes),
             dtype=case.dtype,
@@ -282,12 +288,7 @@ class JudgeClient:
 
     def _ask(self, request: str, timeout_s: float | None = None, **arguments: Any) -> Any:
         if self.child is None:
-            self.child = Child(
-                "harness.judge",
-                self._plan.device,
-                log=self._logs / "judge.log",
-                timeout_s=self._plan.timeout_s,
-            )
+            self.child = Child("harness.judge", log=self._log, timeout_s=self._plan.timeout_s)
         try:
             return self.child.ask(request, timeout_s, **arguments)
         except ChildFailed as failed:

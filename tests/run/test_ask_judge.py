@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from pretended import ANSWERS, PLAN, RIGHT, WRONG, Go, Stage, fails
+from pretended import ANSWERS, PLAN, RIGHT, WRONG, FakeChild, Go, Stage, fails
 
 from harness.records import Status
 from harness.run.ask_judge import COMPILE_TIMEOUT_S
@@ -25,6 +27,18 @@ def test_every_case_has_a_secret_of_its_own(go: Go, stage: Stage) -> None:
     go()
     secrets = [given["secret"] for asked, given in stage.arguments if asked == "judge prepare"]
     assert secrets == ["7 0", "7 1"]
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_judge_that_runs_already_goes_on_if_it_can(
+    alive: bool, go: Go, stage: Stage, tmp_path: Path
+) -> None:
+    judge = FakeChild(stage, "harness.judge", log=tmp_path / "elsewhere", timeout_s=5.0)
+    if not alive:
+        stage.answers["judge print_to"] = [fails(Status.CRASHED, alive=False)]
+    assert go(judge=judge).statuses == [P] * 4
+    assert stage.started("judge") == (1 if alive else 2)
+    assert stage.present("judge").log == tmp_path / "logs" / "judge.log"
 
 
 def test_a_worker_goes_to_the_judge_by_its_process(go: Go, stage: Stage) -> None:
