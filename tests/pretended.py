@@ -106,13 +106,20 @@ class Stage:
     def present(self, who: str) -> FakeChild:
         return next(child for child in reversed(self.children) if child.who == who)
 
-    def answer(self, child: FakeChild, request: str, arguments: dict[str, Any]) -> Answer:
+    def ask(self, child: FakeChild, request: str, arguments: dict[str, Any]) -> str:
+        """Note what a child is asked; return it as `answers` has it."""
         assert child.alive, f"{child.who} is dead and asked to {request}"
         who = Path(arguments["kernel"]).stem if request == "build" else child.who
         about = f" {arguments['name']}" if who == "judge" and "name" in arguments else ""
         asked = f"{who} {request}{about}"
         self.asked.append(asked)
         self.arguments.append((asked, arguments))
+        return asked
+
+    def answer(
+        self, child: FakeChild, asked: str, request: str, arguments: dict[str, Any]
+    ) -> Answer:
+        who = asked.partition(" ")[0]
         answers = self.answers.get(asked) or self.answers.get(f"{who} {request}") or []
         answer = answers.pop(0) if len(answers) > 1 else (*answers, ANSWERS[request])[0]
         if callable(answer):
@@ -163,6 +170,8 @@ class FakeChild:
         self.dead_with_server = False
         self.loaded = self.who in names.values()
         self.listens = self.went_on = False
+        self.loading: tuple[str, str, dict[str, Any]] | None = None
+        """Of a worker: the request, as the stage has it, that was not answered yet."""
         self.trial: int | None = None
         """Of a judge: the one that it has made."""
         self.attached: dict[str, FakeChild] = {}
@@ -188,8 +197,8 @@ class FakeChild:
         assert not self.listens, f"{self.who} listens to a judge and is asked to {request}"
         if self.who == "judge":
             self._can_judge(request, arguments)
-        answer = self.stage.answer(self, request, arguments)
-        self.loaded = self.loaded or request.startswith("load")
+        asked = self.stage.ask(self, request, arguments)
+        answer = self.stage.answer(self, asked, request, arguments)
         assert self.loaded, f"{self.who} is asked to {request} before it has loaded"
         if self.who == "judge":
             self._judged(request, arguments)
@@ -236,8 +245,13 @@ class FakeChild:
         """Of a worker: its judge may have left it standing still."""
         self.went_on = True
 
-    def tell(self, request: str, connection: Connection) -> None:
-        """Of a worker: "listen"."""
+    def tell(self, request: str, connection: Connection | None = None, **arguments: Any) -> None:
+        """Of a worker: to load its file, or to listen."""
+        if connection is None:
+            self._lives()
+            assert not self.listens
+            self.loading = (self.stage.ask(self, request, arguments), request, arguments)
+            return
         self.went_on = False
         connection.close()
         self._lives()
@@ -246,7 +260,13 @@ class FakeChild:
         self.listens = True
 
     def hear(self, request: str, timeout_s: float | None = None) -> None:
-        """Of a worker: how "listen" ended."""
+        """Of a worker: how loading its file ended, or listening."""
+        if self.loading:
+            self._lives()
+            loading, self.loading = self.loading, None
+            self.stage.answer(self, *loading)
+            self.loaded = True
+            return
         assert self.went_on or request != "listen", f"{self.who} may stand still for ever"
         self._lives()
         if not self.alive:

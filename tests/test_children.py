@@ -87,6 +87,14 @@ def test_a_server_is_begun_without_waiting_for_it() -> None:
     assert server.runs(server.ensure_running(), patience_s=0.0)
 
 
+def test_what_died_before_it_was_told_says_so_when_it_is_heard(child: Child) -> None:
+    os.kill(child.pid, signal.SIGKILL)
+    assert wait_until(lambda: not alive(child.pid))
+    for ask in (child.tell, child.hear):
+        with pytest.raises(ChildFailed, match="the process died of SIGKILL during 'pid'"):
+            ask("pid")
+
+
 def test_a_failed_request_leaves_the_child_alive(child: Child) -> None:
     failed = ask_in_vain(child, "fail", poisoned=False)
     assert (failed.status, failed.reason, failed.alive) == (Status.RUNTIME_ERROR, "as asked", True)

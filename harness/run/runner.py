@@ -127,6 +127,8 @@ class Runner:
         def racing() -> list[Kernel]:
             return [k for k in kernels if outcomes[k.name].verdict is None]
 
+        for kernel in racing():
+            self._crew.begin(kernel, case)  # its file is loaded while the judge gets ready
         try:
             trials = self._reference(lambda: self.judge.prepare(case, index)) if racing() else []
             for at, draw in enumerate(trials):
