@@ -42,6 +42,12 @@ def facts(device: str) -> dict[str, Any]:
     }
 
 
+def get_ready(device: str) -> None:
+    """Start what takes CUDA some tenths of a second at its first use: a context, cuBLAS."""
+    ones = torch.ones(2, dtype=torch.float64, device=device)
+    ones.dot(ones).item()
+
+
 def choose(device: torch.device) -> None:
     """Make a device the current one: events, streams and many kernels take what is current."""
     if device.type == "cuda" and device.index is not None:

@@ -236,6 +236,7 @@ def make_handlers() -> Mapping[str, Handler]:
     judge = Judge()
     return {
         "facts": devices.facts,
+        "get_ready": devices.get_ready,
         "attach": judge.attach,
         "detach": judge.detach,
         "prepare": judge.prepare,

@@ -33,7 +33,7 @@ def begin(device: str) -> None:
 @contextlib.contextmanager
 def judge(device: str, timeout_s: float) -> Iterator[tuple[Child, Machine]]:
     """The judge of a run, and the machine with the device that is meant, which it told of: only one
-    process waits for CUDA. It is ended at the end.
+    process waits for CUDA. It gets ready meanwhile, as "get_ready", and is ended at the end.
 
     device: as `begin` has it. timeout_s: for each of its later requests. Raises HarnessError if
     there is no such device.
@@ -41,7 +41,10 @@ def judge(device: str, timeout_s: float) -> Iterator[tuple[Child, Machine]]:
     begin(device)
     child = Child("harness.judge", log=scratch.make("judge") / "log", timeout_s=timeout_s)
     try:
-        yield child, _machine(child, device)
+        here = _machine(child, device)
+        with contextlib.suppress(ChildFailed):  # who takes it over hears what came of it
+            child.tell("get_ready", device=here.device)
+        yield child, here
     finally:
         child.kill()
 

@@ -54,6 +54,7 @@ class Worker:
 
 
 ANSWERS: Mapping[str, Answer] = {
+    "get_ready": None,
     "print_to": None,
     "build": {"seconds": 1.0},
     "load": None,
@@ -170,8 +171,8 @@ class FakeChild:
         self.dead_with_server = False
         self.loaded = self.who in names.values()
         self.listens = self.went_on = False
-        self.loading: tuple[str, str, dict[str, Any]] | None = None
-        """Of a worker: the request, as the stage has it, that was not answered yet."""
+        self.told: tuple[str, str, dict[str, Any]] | None = None
+        """The request, as the stage has it, that was not heard yet."""
         self.trial: int | None = None
         """Of a judge: the one that it has made."""
         self.attached: dict[str, FakeChild] = {}
@@ -246,11 +247,11 @@ class FakeChild:
         self.went_on = True
 
     def tell(self, request: str, connection: Connection | None = None, **arguments: Any) -> None:
-        """Of a worker: to load its file, or to listen."""
+        """Of a worker: to load its file, or to listen. Of a judge: to get ready."""
         if connection is None:
             self._lives()
             assert not self.listens
-            self.loading = (self.stage.ask(self, request, arguments), request, arguments)
+            self.told = (self.stage.ask(self, request, arguments), request, arguments)
             return
         self.went_on = False
         connection.close()
@@ -260,11 +261,11 @@ class FakeChild:
         self.listens = True
 
     def hear(self, request: str, timeout_s: float | None = None) -> None:
-        """Of a worker: how loading its file ended, or listening."""
-        if self.loading:
+        """How what it was told ended."""
+        if self.told:
             self._lives()
-            loading, self.loading = self.loading, None
-            self.stage.answer(self, *loading)
+            told, self.told = self.told, None
+            self.stage.answer(self, *told)
             self.loaded = True
             return
         assert self.went_on or request != "listen", f"{self.who} may stand still for ever"

@@ -10,7 +10,17 @@ import numpy
 import pytest
 import torch
 
-from harness.device import cores, facts, forward, in_dtype, like, on_cores, pin_precision, reseed
+from harness.device import (
+    cores,
+    facts,
+    forward,
+    get_ready,
+    in_dtype,
+    like,
+    on_cores,
+    pin_precision,
+    reseed,
+)
 from harness.records import Machine
 
 
@@ -155,3 +165,7 @@ def test_cores_and_threads_are_given_back_after_an_error(
     with pytest.raises(ZeroDivisionError), on_cores([5]):
         1 / 0  # noqa: B018
     assert (affinity[-1], threads[-1]) == ({2, 3, 5}, 3)
+
+
+def test_a_device_gets_ready() -> None:
+    get_ready("cuda" if torch.cuda.is_available() else "cpu")

@@ -34,6 +34,7 @@ class Judge:
 
     def __init__(self, *args: object, **options: object) -> None: ...
 
+    def tell(self, *args: object, **options: object) -> None: ...
     def kill(self) -> None:
         self.alive = False
 

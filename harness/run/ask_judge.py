@@ -18,6 +18,8 @@ from harness.run.plan import Plan, Report
 
 COMPILE_TIMEOUT_S = 600.0
 """For making a baseline ready that compiles; everything else has the time that kernels have."""
+GET_READY_TIMEOUT_S = 120.0
+"""For CUDA to start."""
 COMPARE_TIMEOUT_S = 600.0
 """For one comparison: it reads tensors of any size."""
 
@@ -57,8 +59,12 @@ class JudgeClient:
         self._draws: list[Draw] | CaseFailed | None = None
         self._made: int | None = None
         """The trial that it has ready."""
+
+    def take_over(self) -> None:
+        """Go on with the process that told of the machine, if there is one, and if it can."""
         if self.child is not None:
             try:
+                self.child.hear("get_ready", GET_READY_TIMEOUT_S)
                 self.child.print_to(self._log)
             except ChildFailed:
                 self.drop()

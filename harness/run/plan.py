@@ -62,7 +62,7 @@ class Plan:
     rebuild: bool = False
     """Build even what the store has, remembered failures included."""
     judge: Child | None = None
-    """A process that goes on as the run's judge, if it runs already: its device is ready."""
+    """The process that told of the machine, which goes on as the run's judge."""
 
     @property
     def device(self) -> str:

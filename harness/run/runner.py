@@ -57,6 +57,7 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> float | Non
     patience_s = 0.0  # a Ctrl-C is not to wait for a kernel that hangs
     try:
         runner.builds = build_all(plan, logs, report)
+        runner.judge.take_over()
         for index, case in enumerate(plan.cases):
             for result in runner.rows(case, index):
                 writer.append(result)

@@ -29,15 +29,15 @@ def test_every_case_has_a_secret_of_its_own(go: Go, stage: Stage) -> None:
     assert secrets == ["7 0", "7 1"]
 
 
-@pytest.mark.parametrize("alive", [True, False])
-def test_a_judge_that_runs_already_goes_on_if_it_can(
-    alive: bool, go: Go, stage: Stage, tmp_path: Path
+@pytest.mark.parametrize("fails_at", ["", "get_ready", "print_to"])
+def test_who_told_of_the_machine_goes_on_as_the_judge_if_it_can(
+    fails_at: str, go: Go, stage: Stage, tmp_path: Path
 ) -> None:
     judge = FakeChild(stage, "harness.judge", log=tmp_path / "elsewhere", timeout_s=5.0)
-    if not alive:
-        stage.answers["judge print_to"] = [fails(Status.CRASHED, alive=False)]
+    stage.answers[f"judge {fails_at}"] = [fails(Status.CRASHED, alive=False)]
+    judge.tell("get_ready", device="cpu")
     assert go(judge=judge).statuses == [P] * 4
-    assert stage.started("judge") == (1 if alive else 2)
+    assert stage.started("judge") == (2 if fails_at else 1)
     assert stage.present("judge").log == tmp_path / "logs" / "judge.log"
 
 
