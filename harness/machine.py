@@ -18,7 +18,7 @@ _START_TIMEOUT_S = 120
 
 
 def begin(device: str) -> None:
-    """Start what imports PyTorch, which takes seconds, and do not wait for it.
+    """Start what imports PyTorch, unless it runs, and do not wait: it takes seconds.
 
     device: auto, cpu, cuda or cuda:N. Raises HarnessError for another.
     """

@@ -46,7 +46,8 @@ def build(
         rebuild=rebuild,
     )
     asked = find_names(options)
-    plan = plan_run(asked, machine.for_architecture(arch) if arch else machine.probe("auto"))
+    here = machine.probe("auto") if arch is None else machine.for_architecture(arch)
+    plan = plan_run(asked, here)
     left_out = dict(_left_out(plan))
     if len(left_out) == len(plan.kernels):
         name, why = next(iter(left_out.items()))

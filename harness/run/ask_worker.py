@@ -32,7 +32,7 @@ class WorkerClient:
         """Start the process."""
         self.name = name
         self.overrides: Mapping[str, Any] | None = None
-        """The values that globals of its file were loaded with; None before."""
+        """The values that globals of its file are loaded with; None before."""
         self.judge: Child | None = None
         """Whom it listens to."""
         self.constructed = False
