@@ -7,12 +7,13 @@ needs first: the case, the trial, the worker.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.children import Child, ChildFailed
-from harness.records import Case, Comparison, Draw, Status, Verdict
+from harness.records import Case, Comparison, Draw, Launch, Status, Verdict
 from harness.run.ask_worker import WorkerClient
 from harness.run.plan import Plan, Report
 
@@ -203,6 +204,19 @@ class JudgeClient:
         self._made = NONE_NOW
         found = answer.get("comparison")
         return {**answer, "comparison": _comparison(found) if found else None}
+
+    def launch(self, worker: WorkerClient, each_share: float) -> Launch:
+        """What a launch takes a worker's process, and how many there are in one of the calls that
+        were timed last, at most: each takes the host at least `each_share` of what an operation of
+        torch's does. On a GPU."""
+        told = self._about(worker, "launch", self._plan.timeout_s)
+        try:
+            launch_us, host_us, calls_us = (float(number) for number in told)
+            if not all(0 < us < math.inf for us in (launch_us, host_us, calls_us)):
+                raise ValueError("no such times")
+        except (TypeError, ValueError):
+            raise worker.nonsense("launch") from None
+        return Launch(launch_us, max(1.0, calls_us / (each_share * host_us)))
 
     def fallback(self, worker: WorkerClient) -> str:
         """What a kernel's file goes on without, if an extension of its own could not be had."""

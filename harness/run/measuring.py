@@ -17,6 +17,7 @@ from harness.records import (
     Bound,
     Case,
     Comparison,
+    Launch,
     Status,
     Timing,
 )
@@ -28,6 +29,8 @@ from harness.timing import bound, stats
 
 EAGER = "eager"
 """The baseline whose worker is asked what a call takes that does nothing."""
+OWN_LAUNCH = 0.5
+"""What a launch takes the host without torch round it, as a part of an operation of torch's."""
 AGAIN = 5
 """So many times more what does not bear a time out is measured."""
 
@@ -113,9 +116,22 @@ class Stopwatch:
         timings = once()
         if _uncertain(timings):
             timings = min(once(), timings, key=_uncertain)
+        if self._plan.machine.kind != "cpu":
+            timings = {
+                s: replace(t, launch=self._launch(s, subjects[s], case)) for s, t in timings.items()
+            }
         for name in baselines:
             so_far.medians_us.setdefault(name, []).append(timings[name].median_us)
         return Measured(timings, *self._bounded(worker, timings[KERNEL].median_us, case))
+
+    def _launch(self, subject: str, worker: WorkerClient, case: Case) -> Launch:
+        """What launches take its process, and how many a call of it has at most."""
+        if subject == KERNEL:
+            return self._judge.launch(worker, OWN_LAUNCH)
+        try:
+            return self._judge.launch(worker, 1.0)
+        except (ChildFailed, CaseFailed, JudgeDied) as failed:
+            self._leave_out(subject, case, failed)
 
     def _bounded(self, worker: WorkerClient, latency_us: float, case: Case) -> tuple[Bound, str]:
         """What the judge's clock says of a kernel with this median, and why that is not believed.
