@@ -8,6 +8,7 @@ Last of all, some pieces of the inputs arrive: what another stream has read befo
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from statistics import median
@@ -21,8 +22,8 @@ _SPIN_CYCLES_PER_US = 2_000
 _LONGEST_SPIN_US = 2_000
 """A call that synchronises takes its device time on the host as well, and holding the stream for
 longer would hide nothing."""
-_LAUNCHES, _CHAINS = 20, 8
-"""In a row, and how often, to see what a launch takes."""
+_ROWS, _TIMES = (10, 60), 8
+"""Of so many launches, and how often each, to see what a launch takes."""
 _LATE_US = 20
 """What the host needs to queue the pieces that come late, and the events."""
 
@@ -70,25 +71,28 @@ class Cold:
         return max(1, round(took_ms * 1e6))
 
     def launch(self) -> tuple[float, float, float]:
-        """What one launch of a row of small ones takes, in microseconds: the device, and the host;
-        and what the last calls took the host.
+        """What one launch more takes in a row of small ones, in microseconds: the device, and the
+        host; and what the last calls took the host.
 
-        The first differs from process to process by up to a tenth, and stays as it is: where
-        the driver puts what it queues decides it.
+        The first differs from process to process by up to a tenth, and stays as it is as long as
+        a process lives, wherever its tensors lie.
         """
         calls_us = self._host_us
         x = torch.zeros(256, device=self._dirty.device)
 
-        def chain() -> Tensor:
+        def row(launches: int) -> None:
             y = x
-            for _ in range(_LAUNCHES):
+            for _ in range(launches):
                 y = torch.add(y, 1.0)
-            return y
 
-        times_us = []
-        for at in range(_CHAINS):
-            self.unhurried = at < 2
-            self.take(chain)
-            times_us.append(self.finish() / 1e3)
-        host_us, self._host_us = self._host_us, calls_us
-        return median(times_us[2:]) / _LAUNCHES, host_us / _LAUNCHES, calls_us
+        took_us: list[float] = []
+        for launches in _ROWS:
+            times_us = []
+            for at in range(_TIMES):
+                self.unhurried = at < 2
+                self.take(functools.partial(row, launches))
+                times_us.append(self.finish() / 1e3)
+            took_us.append(median(times_us[2:]))
+        more = _ROWS[1] - _ROWS[0]
+        host_us, self._host_us = self._host_us / _ROWS[1], calls_us
+        return (took_us[1] - took_us[0]) / more, host_us, calls_us

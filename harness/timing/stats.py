@@ -23,8 +23,8 @@ PERCENTILES = (2.5, 97.5)
 """The ends of a 95% interval."""
 
 LAUNCH_ERROR = 0.03
-"""How well a launch's latency is known: rows of 6 to 50 launches, in 8 processes on an H100, took
-as many times what one of 20 said, but for 3% of two processes' ratio."""
+"""How well what launches take a process is known. In 8 processes on an H100 each took as many times
+another's, from one kind of kernel to the next, but for about so much."""
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
