@@ -269,17 +269,6 @@ UNCERTAIN = 0.2
 
 
 @dataclass(frozen=True)
-class Launch:
-    """What launching kernels takes one process. On a GPU each process has a latency of its own,
-    that no number of samples evens out, and equal kernels differ by it."""
-
-    us: float
-    """Of one in a row of small ones, by the device's clock."""
-    most: float
-    """How many there are in a call, at most."""
-
-
-@dataclass(frozen=True)
 class Timing:
     """Samples of one subject on one case, and their summary."""
 
@@ -290,8 +279,8 @@ class Timing:
     """Raw samples in the order taken, one tuple per block of the alternation."""
     timer: str = ""
     """The protocol that took them, a name in `timing.stopwatch.TIMERS`."""
-    launch: Launch | None = None
-    """None on a CPU."""
+    launching_us: float = 0.0
+    """How much of a call on a GPU may be launching, at most; 0 on a CPU."""
 
     @property
     def samples(self) -> int:

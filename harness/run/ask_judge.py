@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.children import Child, ChildFailed
-from harness.records import Case, Comparison, Draw, Launch, Status, Verdict
+from harness.records import Case, Comparison, Draw, Status, Verdict
 from harness.run.ask_worker import WorkerClient
 from harness.run.plan import Plan, Report
 
@@ -205,10 +205,13 @@ class JudgeClient:
         found = answer.get("comparison")
         return {**answer, "comparison": _comparison(found) if found else None}
 
-    def launch(self, worker: WorkerClient, each_share: float) -> Launch:
-        """What a launch takes a worker's process, and how many there are in one of the calls that
-        were timed last, at most: each takes the host at least `each_share` of what an operation of
-        torch's does. On a GPU."""
+    def launching(self, worker: WorkerClient, each_share: float) -> float:
+        """How much of one of the calls that were timed last may be launching, at most, in
+        microseconds. On a GPU.
+
+        each_share: of what the host takes for an operation of torch's, what it takes at least for
+        each launch.
+        """
         told = self._about(worker, "launch", self._plan.timeout_s)
         try:
             launch_us, host_us, calls_us = (float(number) for number in told)
@@ -216,7 +219,7 @@ class JudgeClient:
                 raise ValueError("no such times")
         except (TypeError, ValueError):
             raise worker.nonsense("launch") from None
-        return Launch(launch_us, max(1.0, calls_us / (each_share * host_us)))
+        return launch_us * max(1.0, calls_us / (each_share * host_us))
 
     def fallback(self, worker: WorkerClient) -> str:
         """What a kernel's file goes on without, if an extension of its own could not be had."""

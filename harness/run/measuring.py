@@ -17,7 +17,6 @@ from harness.records import (
     Bound,
     Case,
     Comparison,
-    Launch,
     Status,
     Timing,
 )
@@ -118,18 +117,19 @@ class Stopwatch:
             timings = min(once(), timings, key=_uncertain)
         if self._plan.machine.kind != "cpu":
             timings = {
-                s: replace(t, launch=self._launch(s, subjects[s], case)) for s, t in timings.items()
+                s: replace(t, launching_us=self._launching(s, subjects[s], case))
+                for s, t in timings.items()
             }
         for name in baselines:
             so_far.medians_us.setdefault(name, []).append(timings[name].median_us)
         return Measured(timings, *self._bounded(worker, timings[KERNEL].median_us, case))
 
-    def _launch(self, subject: str, worker: WorkerClient, case: Case) -> Launch:
-        """What launches take its process, and how many a call of it has at most."""
+    def _launching(self, subject: str, worker: WorkerClient, case: Case) -> float:
+        """How much of a call may be launching, in microseconds."""
         if subject == KERNEL:
-            return self._judge.launch(worker, OWN_LAUNCH)
+            return self._judge.launching(worker, OWN_LAUNCH)
         try:
-            return self._judge.launch(worker, 1.0)
+            return self._judge.launching(worker, 1.0)
         except (ChildFailed, CaseFailed, JudgeDied) as failed:
             self._leave_out(subject, case, failed)
 

@@ -72,9 +72,6 @@ class Cold:
     def launch(self) -> tuple[float, float, float]:
         """What one launch more takes in a row of small ones, in microseconds: the device, and the
         host; and what the last calls took the host.
-
-        The first differs from process to process by up to a tenth, and stays as it is as long as
-        a process lives, wherever its tensors lie.
         """
         calls_us = self._host_us
         x = torch.zeros(256, device=self._dirty.device)
