@@ -144,7 +144,7 @@ class Stopwatch:
             calls = bound.calls_for(latency_us)
             found, bytes_floor_us = self._batch(worker, calls, latency_us, case)
             while found.kind == LOOSE and (found.calls or 0) > bound.FEWEST_CALLS:
-                calls //= 2
+                calls = (found.calls or calls) // 2  # there was memory for so many
                 found, bytes_floor_us = self._batch(worker, calls, latency_us, case)
         for _ in range(AGAIN):
             why = bound.doubt(latency_us, found, self.handover_us, bytes_floor_us)
