@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from statistics import median
@@ -38,6 +38,8 @@ _SHARE_S = 0.02
 """How long judging a block's outputs may take; one is judged in any case."""
 _SHARE_BYTES = 64 << 20
 """How much may be kept of a block's calls until it is over, but for one of them."""
+_MUCH_BYTES = 256 << 20
+"""Of an output: of a block's calls one is looked at then."""
 _BATCH_BYTES = 512 << 20
 """Of the inputs and outputs of a batch, unless one call alone has more."""
 
@@ -99,8 +101,10 @@ class Calls:
         count = _UNTIMED + samples + 1
         stranger = _secret.randrange(count)
         chosen = {stranger, *_secret.sample(range(count), min(self._share, count))}
+        if self.out_bytes > _MUCH_BYTES:  # no two of these are kept
+            chosen = {_secret.choice(sorted(chosen))}
         watched = _secret.choice(sorted(chosen)) if judge and not self._oracle.shares else None
-        kept: list[tuple[list[Any], int, Answer]] = []
+        kept: list[tuple[list[Any], int, Output]] = []
         times_us, changed = [], False
         with self._clocking(name):
             for at in range(count):
@@ -195,20 +199,23 @@ class Calls:
         except NotPlain as error:
             raise WorkerFailed(Status.WRONG_STRUCTURE, str(error), poisoned=False) from None
 
-    def _judged(self, kept: Sequence[tuple[list[Any], int, Output]]) -> Comparison | None:
-        """The first wrong one of these calls, or the worst; None without any."""
-        comparisons = []
+    def _judged(self, kept: list[tuple[list[Any], int, Output]]) -> Comparison | None:
+        """The first wrong one of these calls, or the worst; None without any. They are taken out of
+        the list one by one: no two truths, and no answer longer than needed, take up memory."""
+        if not kept:
+            return None
+        comparisons: list[Comparison] = []
+        each_bytes = bytes_of(kept[0][0]) + self.out_bytes
         start = time.monotonic()
-        for inputs, seed, answer in kept:
+        while kept:
+            inputs, seed, answer = kept.pop(0)
             try:
                 expected = self._oracle.expected(inputs, seed)
             except Exception as error:
                 raise failure(error, Status.UNGRADABLE) from error
             comparisons.append(judged(answer, *expected, self._device))
-        if not kept:
-            return None
-        each_s = (time.monotonic() - start) / len(kept)
-        each_bytes = bytes_of(kept[0][0]) + self.out_bytes
+            del inputs, answer, expected
+        each_s = (time.monotonic() - start) / len(comparisons)
         self._share = max(1, int(min(_SHARE_S / each_s, _SHARE_BYTES / max(each_bytes, 1))))
         wrong = [c for c in comparisons if c.status]
         return wrong[0] if wrong else max(comparisons, key=lambda c: c.error_rel or 0.0)

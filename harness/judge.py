@@ -212,6 +212,11 @@ class Judge:
         return self._calls
 
     @_of_a_worker
+    def launch(self, name: str, patience_s: float) -> Any:
+        """What launches take a worker's process, and its last calls: see `Cold.launch`."""
+        return self._ends[name].request("launch", patience_s)
+
+    @_of_a_worker
     def fallback(self, name: str, patience_s: float) -> str:
         """What a kernel's file went on without, as its worker says."""
         return str(self._ends[name].request("fallback", patience_s))
@@ -247,6 +252,7 @@ def make_handlers() -> Mapping[str, Handler]:
         "block": judge.block,
         "handover": judge.handover,
         "bound": judge.bound,
+        "launch": judge.launch,
         "fallback": judge.fallback,
         "dismiss": judge.dismiss,
         "release": judge.release,

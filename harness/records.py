@@ -279,6 +279,8 @@ class Timing:
     """Raw samples in the order taken, one tuple per block of the alternation."""
     timer: str = ""
     """The protocol that took them, a name in `timing.stopwatch.TIMERS`."""
+    launching_us: float = 0.0
+    """How much of a call on a GPU may be launching, at most; 0 on a CPU."""
 
     @property
     def samples(self) -> int:

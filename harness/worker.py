@@ -94,6 +94,7 @@ class Worker:
         self._end = WorkerEnd(connection, self._device, self._timer)
         requests: Mapping[str, Callable[..., Any]] = {
             "empty": self.empty,
+            "launch": self.launch,
             "construct": self.construct,
             "release": self.release,
             "fallback": self.fallback,
@@ -163,6 +164,11 @@ class Worker:
             self._usual, self._call = self._call, lambda *inputs: nothing
         else:
             self._call, self._usual = self._usual, None
+
+    def launch(self) -> tuple[float, float, float]:
+        """See `Cold.launch`."""
+        took: tuple[float, float, float] = self._timer.launch()
+        return took
 
     def fallback(self) -> str:
         """The extensions that the file has gone on without so far, and why; "" if none."""

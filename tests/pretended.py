@@ -69,6 +69,7 @@ ANSWERS: Mapping[str, Answer] = {
     "handover": {"call_us": 5.0, "batch_us": 50.0},
     "bound": {},  # see Stage._bound
     "block": [],  # see Stage._block
+    "launch": [2.0, 4.0, 10.0],
     "fallback": "",
     "dismiss": None,
     "release": None,
@@ -81,6 +82,7 @@ OF_A_WORKER = (
     "block",
     "handover",
     "bound",
+    "launch",
     "fallback",
     "dismiss",
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -84,6 +86,29 @@ def test_a_kernel_that_knows_its_inputs_by_a_part_of_them_is_found_out(
     court.constructed(kernel)
     blocks = (court.block(samples=20)["comparison"]["status"] for _ in range(100))
     assert Status.WRONG_VALUES in blocks
+
+
+@pytest.mark.parametrize("much_bytes, one", [(1 << 40, False), (0, True)])
+def test_of_what_a_call_returns_and_should_the_judge_has_little_at_a_time(
+    much_bytes: int, one: bool, court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "_MUCH_BYTES", much_bytes)
+    court.constructed("control_exact")
+    expected, looked_at = court.judge._oracle.expected, []
+    truths: list[weakref.ref[torch.Tensor]] = []
+
+    def noticed(*arguments: Any) -> Any:
+        assert not any(truth() is not None for truth in truths), "the last is still there"
+        eager, truth = expected(*arguments)
+        truths.append(weakref.ref(truth))
+        return eager, truth
+
+    monkeypatch.setattr(court.judge._oracle, "expected", noticed)
+    for _ in range(4):
+        del truths[:]
+        assert court.block(samples=20)["comparison"]["status"] is None
+        looked_at.append(len(truths))
+    assert (max(looked_at) == 1) == one
 
 
 def test_a_timed_call_may_not_change_its_inputs_either(court: Court) -> None:

@@ -17,6 +17,7 @@ from test_bad_kernels import promised
 from harness.catalog import facts, find
 from harness.records import NON_FINITE, Problem
 from harness.timing import stopwatch
+from harness.timing.cold import Cold
 
 pytestmark = pytest.mark.gpu
 
@@ -222,6 +223,16 @@ def test_what_the_host_does_before_a_launch_is_not_timed(
 
     plain, slow = time_us(lambda: torch.cuda._sleep(100_000), slow_host)
     assert slow / plain == pytest.approx(1, rel=0.1)
+
+
+def test_a_launch_takes_some_microseconds_and_calls_are_queued_as_before() -> None:
+    timer = Cold(torch.device("cuda"))
+    timer.unhurried = True
+    timer.take(lambda: sum(range(20_000)))
+    timer.finish()
+    launch_us, host_us, calls_us = timer.launch()
+    assert 0.5 < launch_us < 10 and 0.5 < host_us < 100
+    assert calls_us > 100 and timer.launch()[2] == calls_us
 
 
 @pytest.mark.parametrize("mebibytes", [16, 256])

@@ -78,6 +78,24 @@ class Output:
 
 
 @dataclass(frozen=True)
+class _Late:
+    """Pieces of the inputs in the arena that the worker copies into place right before a call."""
+
+    pieces: list[Tensor]
+    held_back: list[Tensor]
+    """Where each comes from; in the arena, too."""
+    before: list[Tensor]
+    """What each was in the call before, in memory of our own."""
+
+    @classmethod
+    def of(cls, memory: Tensor, late: Sequence[tuple[int, int, int]]) -> _Late:
+        """late: (place, where it comes from, bytes) of each."""
+        pieces = [memory[at : at + n] for at, _, n in late]
+        held_back = [memory[of : of + n] for _, of, n in late]
+        return cls(pieces, held_back, [torch.empty_like(piece) for piece in pieces])
+
+
+@dataclass(frozen=True)
 class Answer(Output):
     """What one call came to."""
 
@@ -110,7 +128,7 @@ class JudgeEnd:
         self._layout: Layout | None = None
         self._out = (0, 0)
         self._out_bytes = 0
-        self._late: list[tuple[int, int, int]] = []
+        self._late: _Late | None = None
         self._told: list[tuple[Any, list[Found]]] = []
         """Of the last calls: where their outputs lie."""
         self._asked_s = 0.0
@@ -164,13 +182,12 @@ class JudgeEnd:
         layout, _ = lay_out(inputs)
         gpu = self.device.type == "cuda"
         end = layout.places()[-1]
-        late = _late(layout) if gpu else []
-        begins = [end + at * _LATE_BYTES for at in range(len(late))]
+        late = _late(layout, end) if gpu else []
         out = (end + len(late) * _LATE_BYTES, out_bytes if gpu else 0)
-        self.use_arena(sum(out), timeout_s)
+        memory = self.use_arena(sum(out), timeout_s).memory
         self._out = out
-        self._late = [(at, of, n) for (at, n), of in zip(late, begins, strict=True)]
-        self.request("bring", timeout_s, layout=layout.as_json(), out=out, late=self._late)
+        self._late = _Late.of(memory, late) if late else None
+        self.request("bring", timeout_s, layout=layout.as_json(), out=out, late=late)
         self._layout, self._told = layout, []
 
     def use_arena(self, nbytes: int, timeout_s: float) -> Arena:
@@ -191,7 +208,7 @@ class JudgeEnd:
 
     def forget(self) -> None:
         """Let go of the arena; the worker does so when it is told to."""
-        self._layout = None
+        self._layout = self._late = None
         if self._arena is not None:
             self._arena.close()
         self._arena = None
@@ -269,14 +286,14 @@ class JudgeEnd:
     def _put(self, layout: Layout, spans: Sequence[Tensor]) -> None:
         assert self._arena is not None
         memory = self._arena.memory
-        late = self._late if self._layout is not None else []
-        before = [memory[at : at + n].clone() for at, _, n in late]
+        late = self._late if self._layout is not None else None
+        if late:
+            torch._foreach_copy_(late.before, late.pieces)
         for at, span in zip(layout.places(), spans, strict=False):
             memory[at : at + len(span)].copy_(span)
-        for at, of, n in late:
-            memory[of : of + n].copy_(memory[at : at + n])
-        for (at, _, n), old in zip(late, before, strict=True):
-            memory[at : at + n].copy_(old)
+        if late:
+            torch._foreach_copy_(late.held_back, late.pieces)
+            torch._foreach_copy_(late.pieces, late.before)
         if self.device.type == "cuda":
             torch.cuda.current_stream().synchronize()
 
@@ -405,16 +422,17 @@ def _of_a_worker() -> Iterator[None]:
         raise WorkerGone from None
 
 
-def _late(layout: Layout) -> list[tuple[int, int]]:
-    """(place, bytes) of pieces of the inputs that are to come late."""
-    pieces = []
+def _late(layout: Layout, begin: int) -> list[tuple[int, int, int]]:
+    """(place, where it comes from, bytes) of pieces of the inputs that are to come late; these
+    places begin with `begin`."""
+    pieces: list[tuple[int, int, int]] = []
     secret = random.SystemRandom()
     for at, nbytes in list(zip(layout.places(), layout.spans, strict=False))[:_MOST_LATE]:
         size = min(nbytes, _LATE_BYTES)
         for _ in range(_LATE_PIECES if nbytes > 2 * _LATE_BYTES else 1 if size else 0):
             # At their beginnings as well as in the midst, on 16 bytes.
-            begin = secret.randrange((nbytes - size) // 16 + 1) * 16
-            pieces.append((at + begin, size))
+            place = at + secret.randrange((nbytes - size) // 16 + 1) * 16
+            pieces.append((place, begin + len(pieces) * _LATE_BYTES, size))
     return pieces
 
 

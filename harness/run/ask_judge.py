@@ -7,6 +7,7 @@ needs first: the case, the trial, the worker.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,22 @@ class JudgeClient:
         self._made = NONE_NOW
         found = answer.get("comparison")
         return {**answer, "comparison": _comparison(found) if found else None}
+
+    def launching(self, worker: WorkerClient, each_share: float) -> float:
+        """How much of one of the calls that were timed last may be launching, at most, in
+        microseconds. On a GPU.
+
+        each_share: of what the host takes for an operation of torch's, what it takes at least for
+        each launch.
+        """
+        told = self._about(worker, "launch", self._plan.timeout_s)
+        try:
+            launch_us, host_us, calls_us = (float(number) for number in told)
+            if not all(0 < us < math.inf for us in (launch_us, host_us, calls_us)):
+                raise ValueError("no such times")
+        except (TypeError, ValueError):
+            raise worker.nonsense("launch") from None
+        return launch_us * max(1.0, calls_us / (each_share * host_us))
 
     def fallback(self, worker: WorkerClient) -> str:
         """What a kernel's file goes on without, if an extension of its own could not be had."""

@@ -65,7 +65,7 @@ class WorkerClient:
             self.child.hear(self._loading)
         except ChildFailed as failed:
             if failed.answered and not (failed.status in _MAY_SAY and failed.reason):
-                raise self._nonsense("load") from failed
+                raise self.nonsense("load") from failed
             raise
         self._loading = ""
 
@@ -94,7 +94,7 @@ class WorkerClient:
             return ChildFailed(Status.TIMED_OUT, reason, alive=False)
         if said["worker"] == "failed":
             if not (said["status"] in _MAY_SAY and said["reason"]):
-                return self._nonsense(request)
+                return self.nonsense(request)
             if said["poisoned"]:
                 self.child.kill()
             status, alive = Status(said["status"]), not said["poisoned"]
@@ -108,7 +108,8 @@ class WorkerClient:
         reason = f"the process hung up during {request!r}"
         return ChildFailed(Status.CRASHED, reason, alive=False)
 
-    def _nonsense(self, request: str) -> ChildFailed:
+    def nonsense(self, request: str) -> ChildFailed:
+        """End it: its answer is none."""
         self.child.kill()
         reason = f"the process answered {request!r} with what is no answer"
         return ChildFailed(Status.CRASHED, reason, alive=False)

@@ -28,6 +28,8 @@ from harness.timing import bound, stats
 
 EAGER = "eager"
 """The baseline whose worker is asked what a call takes that does nothing."""
+OWN_LAUNCH = 0.5
+"""What a launch takes the host without torch round it, as a part of an operation of torch's."""
 AGAIN = 5
 """So many times more what does not bear a time out is measured."""
 
@@ -113,9 +115,23 @@ class Stopwatch:
         timings = once()
         if _uncertain(timings):
             timings = min(once(), timings, key=_uncertain)
+        if self._plan.machine.kind != "cpu":
+            timings = {
+                s: replace(t, launching_us=self._launching(s, subjects[s], case))
+                for s, t in timings.items()
+            }
         for name in baselines:
             so_far.medians_us.setdefault(name, []).append(timings[name].median_us)
         return Measured(timings, *self._bounded(worker, timings[KERNEL].median_us, case))
+
+    def _launching(self, subject: str, worker: WorkerClient, case: Case) -> float:
+        """How much of a call may be launching, in microseconds."""
+        if subject == KERNEL:
+            return self._judge.launching(worker, OWN_LAUNCH)
+        try:
+            return self._judge.launching(worker, 1.0)
+        except (ChildFailed, CaseFailed, JudgeDied) as failed:
+            self._leave_out(subject, case, failed)
 
     def _bounded(self, worker: WorkerClient, latency_us: float, case: Case) -> tuple[Bound, str]:
         """What the judge's clock says of a kernel with this median, and why that is not believed.
@@ -128,7 +144,7 @@ class Stopwatch:
             calls = bound.calls_for(latency_us)
             found, bytes_floor_us = self._batch(worker, calls, latency_us, case)
             while found.kind == LOOSE and (found.calls or 0) > bound.FEWEST_CALLS:
-                calls //= 2
+                calls = (found.calls or calls) // 2  # there was memory for so many
                 found, bytes_floor_us = self._batch(worker, calls, latency_us, case)
         for _ in range(AGAIN):
             why = bound.doubt(latency_us, found, self.handover_us, bytes_floor_us)

@@ -31,8 +31,9 @@ KEPT_S = 0.02
 """A draw that has integers or the like, which cannot be varied, is made anew if that takes no
 longer; else three times in four, so that most calls have one that is new."""
 
-PATTERN = 4096
-"""About so many elements are made smaller, each by another share, and then as many alike."""
+PATTERN, SHARES = 1 << 12, 1 << 18
+"""From about as many elements as the first to twice that are made smaller, each by another share,
+and then as many alike, and so on. The shares are taken from so many as the second."""
 
 TRIES = 32
 """Changes made to contents that were there before. A tensor of one element in 16 bits runs out."""
@@ -62,6 +63,9 @@ class Stream:
         self._count = 0
         self._base: list[Any] | None = None
         self._live: list[Any] | None = None
+        self._shares: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+        self._is_zero = False
+        """Has the base no element but zeros, which no share makes smaller?"""
         self._drawn_s = 0.0
         """What the last draw took."""
         self._seen: set[bytes] = set()
@@ -88,24 +92,44 @@ class Stream:
         self._never_seen(self._live, choose)
         return Fresh(self._live, secret_seed(self._secret, "forward", "fresh", seed))
 
+    @property
+    def kept(self) -> list[Any] | None:
+        """Inputs as get_inputs() draws them, if they are kept and have elements that vary."""
+        return self._base if self._base and floating(self._base) else None
+
     def forget(self) -> None:
         """Give back the memory that is kept. The next call goes on from there."""
         self._base = self._live = None
+        self._shares.clear()
 
     def _anew(self, choose: random.Random) -> list[Any]:
         if self._base is None:
-            self._base = self._drawn(choose)
+            self._keep(self._drawn(choose))
+        assert self._base is not None
         if _bytes(tensors(self._base)) <= SMALL_BYTES or not floating(self._base):
             return self._drawn(choose)
         if _has_data(self._base) and (self._drawn_s <= KEPT_S or choose.random() < 0.75):
-            self._base, self._live = self._drawn(choose), None
+            self._keep(self._drawn(choose))
         live: list[Any] = copied(self._base) if self._live is None else self._live
         for tensor, source in zip(floating(live), floating(self._base), strict=True):
-            _roll(tensor, source, choose)
-            _shrink(tensor, choose)
-        # Contents with a period, or constant, would return.
-        _change_one_element(choose.choice(floating(live)), choose)
+            _vary(tensor, source, self._shares_for(tensor), choose)
+        if self._is_zero:
+            _change_one_element(choose.choice(floating(live)), choose)
         return live
+
+    def _keep(self, draw: list[Any]) -> None:
+        self._base, self._live = draw, None
+        self._is_zero = not any(bool(tensor.any()) for tensor in floating(draw))
+
+    def _shares_for(self, tensor: Tensor) -> Tensor:
+        """What elements may be multiplied with: each keeps its sign, and loses up to a 50th."""
+        key = tensor.device, tensor.real.dtype
+        if key not in self._shares:
+            generator = torch.Generator(tensor.device)
+            generator.manual_seed(secret_seed(self._secret, "shares"))
+            drawn = torch.rand(SHARES, generator=generator, device=tensor.device)
+            self._shares[key] = (1.0 - 0.02 * drawn).to(tensor.real.dtype)
+        return self._shares[key]
 
     def _drawn(self, choose: random.Random) -> list[Any]:
         start = time.monotonic()
@@ -124,6 +148,36 @@ class Stream:
             _change_one_element(choose.choice(found), choose)
 
 
+def _vary(tensor: Tensor, source: Tensor, shares: Tensor, choose: random.Random) -> None:
+    """Fill a tensor with another's elements, all moved on by an amount, and each a little smaller;
+    both have one layout. Few operations: this is done before every call."""
+    core, source = _core(tensor), _core(source)
+    memory, kept = memory_of(core), memory_of(source)
+    has_gaps = len(memory) > core.numel()
+    if has_gaps:  # they may hold anything
+        kept = source.reshape(-1)
+        memory = torch.empty_like(kept)
+    size = len(memory)
+    amount = choose.randrange(1, max(2, size)) % size
+    count = min(PATTERN + choose.randrange(PATTERN), size)
+    at = choose.randrange(len(shares) - count)
+    own = shares[at : at + count]
+    _multiply(kept[: size - amount], own, memory[amount:])
+    _multiply(kept[size - amount :], own, memory[:amount])
+    if has_gaps:
+        core.copy_(memory.view(core.shape))
+
+
+def _multiply(source: Tensor, shares: Tensor, into: Tensor) -> None:
+    """Multiply with shares that repeat; all three are flat."""
+    count = len(shares)
+    whole = len(source) // count * count
+    if whole:
+        torch.mul(source[:whole].view(-1, count), shares, out=into[:whole].view(-1, count))
+    if whole < len(source):
+        torch.mul(source[whole:], shares[: len(source) - whole], out=into[whole:])
+
+
 def _roll(tensor: Tensor, source: Tensor, choose: random.Random) -> None:
     """Fill a tensor with another's elements, all moved on by an amount; both have one layout."""
     core, source = _core(tensor), _core(source)
@@ -135,23 +189,6 @@ def _roll(tensor: Tensor, source: Tensor, choose: random.Random) -> None:
         memory[:amount].copy_(kept[len(kept) - amount :])
     else:  # only what the tensor shows: a gap between its elements may hold anything
         core.copy_(source.reshape(-1).roll(amount).view(core.shape))
-
-
-def _shrink(tensor: Tensor, choose: random.Random) -> None:
-    """Make each element smaller, by up to a 50th: it keeps its sign, and none is an earlier one."""
-    core = _core(tensor)
-    memory = memory_of(core)
-    dense = len(memory) <= core.numel()  # else a gap between its elements may hold anything
-    count = min(PATTERN + choose.randrange(PATTERN), len(memory)) if dense else core.shape[-1]
-    generator = torch.Generator(core.device).manual_seed(choose.getrandbits(63))
-    shares = 1.0 - 0.02 * torch.rand(count, generator=generator, device=core.device)
-    shares = shares.to(core.real.dtype)
-    if not dense:
-        core.mul_(shares)
-        return
-    whole = len(memory) // count * count
-    memory[:whole].view(-1, count).mul_(shares)
-    memory[whole:].mul_(shares[: len(memory) - whole])
 
 
 def _change_slightly(tensor: Tensor, choose: random.Random) -> None:

@@ -164,7 +164,10 @@ class Oracle:
         seed = secret_seed(self._secret, "stranger", number)
         first = secret_seed(self._secret, "first stranger")
         family = FAMILIES[others[(first + turn) % len(others)]]
-        return Fresh(self._inputs(family, (), seed), secret_seed(self._secret, "forward", seed))
+        # Of what get_inputs() draws only the layout is needed, and it may take long.
+        kept = self._stream.kept if self._stream is not None else None
+        inputs = draw(kept or self._own_inputs(seed), family, (), seed)
+        return Fresh(inputs, secret_seed(self._secret, "forward", seed))
 
     def forget(self) -> None:
         """Give back the memory that `fresh` works from. What comes then is still never the same as

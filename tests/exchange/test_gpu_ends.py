@@ -83,20 +83,19 @@ def test_late_pieces_are_not_in_place_before_the_call_and_are_in_it() -> None:
         old = numbers(0)
         call(end, old)
         late = end._late
-        assert len(late) == 2 and late[0][0] == late[0][0] // 16 * 16
-        arena = end._arena
-        assert arena is not None
+        assert late is not None and len(late.pieces) == 2
+        assert all(piece.storage_offset() % 16 == 0 for piece in late.pieces)
         for seed in range(1, 6):
             new = numbers(seed)
             layout, spans = lay_out((new,))
             end._put(layout, spans)
             bits, before = new.view(torch.uint8), old.view(torch.uint8)
-            for at, of, n in late:
-                assert torch.equal(arena.memory[at : at + n], before[at : at + n])
-                assert torch.equal(arena.memory[of : of + n], bits[at : at + n])
+            for piece, held_back in zip(late.pieces, late.held_back, strict=True):
+                own = slice(piece.storage_offset(), piece.storage_offset() + len(piece))
+                assert torch.equal(piece, before[own]) and torch.equal(held_back, bits[own])
             answer = call(end, new)
             assert torch.equal(answer.value, new * 2) and not answer.mutated
-            assert end._late == late
+            assert end._late is late
             old = new
 
 

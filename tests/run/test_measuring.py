@@ -220,3 +220,43 @@ def test_without_the_hand_over_nothing_is_doubted(go: Go, stage: Stage) -> None:
     stage.answers |= {"judge handover": [FAILED], "judge block a": [[1.0]]}
     row = on_a_gpu(go)
     assert row.verdict.status is P and row.bound == Bound("held", None, 256)
+
+
+# launches
+
+
+def test_on_a_gpu_each_process_tells_what_launches_take_it(go: Go, stage: Stage) -> None:
+    row = on_a_gpu(go)
+    # A kernel's own launches may take the host half of what torch's take.
+    assert row.timing.launching_us == 2 * 10 / (0.5 * 4)
+    assert {t.launching_us for t in row.baselines.values()} == {2 * 2.5}
+    asked = [what for what in stage.asked if what.split()[1] in ("block", "launch", "bound")]
+    assert asked.index("judge launch a") > max(
+        at for at, what in enumerate(asked) if " block" in what
+    )
+
+
+def test_on_a_cpu_nobody_is_asked_about_launches(go: Go, stage: Stage) -> None:
+    (row, *_) = go().rows
+    assert row.timing.launching_us == 0
+    assert not any("launch" in asked for asked in stage.asked)
+
+
+@pytest.mark.parametrize(
+    "told", [[2.0, 4.0], [2.0, 0.0, 1.0], [-1.0, 4.0, 10.0], [float("nan"), 4.0, 10.0], "no", 3]
+)
+def test_nonsense_about_launches_is_a_crash(told: Any, go: Go, stage: Stage) -> None:
+    stage.answers["judge launch a"] = [told]
+    row = on_a_gpu(go)
+    assert row.verdict.status is Status.CRASHED and "'launch'" in row.verdict.reason
+
+
+def test_a_baseline_that_cannot_tell_of_launches_is_left_out(go: Go, stage: Stage) -> None:
+    stage.answers["judge launch eager"] = ["no"]
+    row = on_a_gpu(go)
+    assert row.verdict.status is P and set(row.baselines) == {"compile"}
+
+
+def test_a_call_has_at_least_one_launch(go: Go, stage: Stage) -> None:
+    stage.answers["judge launch a"] = [[2.0, 4.0, 0.5]]
+    assert on_a_gpu(go).timing.launching_us == 2

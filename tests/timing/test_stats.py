@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -149,6 +150,29 @@ def test_without_blocks_the_two_intervals_add_in_quadrature():
     assert ratio.ratio == 2.0
     assert ratio.ci_low == pytest.approx(2.0 / math.exp(0.05))
     assert ratio.ci_high == pytest.approx(2.0 * math.exp(0.05))
+
+
+def launching(median_us: float, launching_us: float) -> Timing:
+    """The same each time; so much of it is launching."""
+    return replace(stats.summarise([[median_us] * 20] * 8), launching_us=launching_us)
+
+
+def test_the_interval_holds_the_ratio_that_other_processes_would_have():
+    baseline, kernel = launching(110.0, 110.0), launching(100.0, 50.0)
+    found = stats.speedup(baseline, kernel)
+    assert found.ratio == pytest.approx(1.1)
+    assert found.ci_low == pytest.approx(1.1 * (1 - stats.LAUNCH_SPREAD))
+    assert found.ci_high == pytest.approx(1.1 / (1 - stats.LAUNCH_SPREAD / 2))
+
+
+def test_no_more_of_a_call_is_launching_than_there_is():
+    most, more = (stats.speedup(launching(9.0, us), launching(9.0, us)) for us in (9.0, 90.0))
+    assert most == more
+
+
+def test_where_nothing_is_launched_the_interval_is_of_the_samples_alone():
+    found = stats.speedup(launching(110.0, 0.0), launching(100.0, 0.0))
+    assert found.ci_low == found.ratio == found.ci_high
 
 
 # means
