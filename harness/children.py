@@ -55,6 +55,12 @@ class ChildFailed(Exception):
         fault of its own that is known: worth another try."""
 
 
+def begin() -> None:
+    """Start the server, and do not wait until it can fork, which takes the seconds of torch."""
+    with contextlib.suppress(OSError), uninterrupted(), _starting:  # the first child says it
+        server.ensure_running()
+
+
 class Child:
     """One process that runs `<module>.make_handlers(*args)` and answers requests by name.
 
@@ -70,9 +76,15 @@ class Child:
         self._timeout_s = timeout_s
         self._oom_kills = _oom_kills()
         self._ending = threading.RLock()
+        self._killed = False
         with uninterrupted(), _starting:
             self._server, self._process, conn = server.start(module, args, log)
         self._channel = Channel(conn, self._process.sentinel)
+
+    def print_to(self, log: Path) -> None:
+        """Have what it prints from now on go to another file. Raises as `ask` does."""
+        self.ask("print_to", log=str(log))
+        self.log = log
 
     def ask(
         self,
@@ -169,12 +181,15 @@ class Child:
         Any thread may, even while another asks.
         """
         with self._ending:  # neither an exit code nor a pipe can be had by two threads at once
+            if self._killed:  # its id may be another's by now
+                return
             self._process.join(patience_s)
             self._process.kill()
             self._process.join()
             with _starting:  # nor is one that is being forked known to be ours
                 orphans.kill_left(self.pid, self._server, server.living)
             self._channel.close()
+            self._killed = True
 
     def _died(self, request: str) -> ChildFailed:
         with self._ending:

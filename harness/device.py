@@ -1,5 +1,5 @@
-"""What judge and worker do alike with their device: choose it, pin its precision and random
-state, call a model on it, give its memory back.
+"""What judge and worker do with their device: say what it is, choose it, pin its precision and
+random state, call a model on it, give its memory back.
 """
 
 from __future__ import annotations
@@ -13,6 +13,39 @@ from typing import Any
 import numpy
 import torch
 from torch import nn
+
+
+def facts(device: str) -> dict[str, Any]:
+    """What torch knows of a device: the fields of Machine, or how many GPUs there are instead.
+
+    `device` may be "auto": CUDA where there is a GPU, else the CPU.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "auto":
+        device = "cuda" if count else "cpu"
+    versions = {"torch": torch.__version__, "cuda": torch.version.cuda}
+    kind, _, number = device.partition(":")
+    if kind == "cpu":
+        return versions | {"device": device, "threads": kernel_threads()}
+    index = int(number or 0)
+    if index >= count:
+        return {"device_count": count}
+    properties = torch.cuda.get_device_properties(index)
+    return versions | {
+        "device": f"cuda:{index}" if number else "cuda",
+        "device_name": properties.name,
+        "device_uuid": str(properties.uuid),
+        "capability": [properties.major, properties.minor],
+        "multiprocessors": properties.multi_processor_count,
+        "memory_bytes": properties.total_memory,
+        "l2_bytes": properties.L2_cache_size,
+    }
+
+
+def get_ready(device: str) -> None:
+    """Start what takes CUDA some tenths of a second at its first use: a context, cuBLAS."""
+    ones = torch.ones(2, dtype=torch.float64, device=device)
+    ones.dot(ones).item()
 
 
 def choose(device: torch.device) -> None:

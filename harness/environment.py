@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -16,7 +15,6 @@ from typing import Any
 from harness import __version__
 from harness.build.toolchain import find_nvcc, host_compiler
 from harness.records import Machine
-from harness.serve import Handler
 
 _PACKAGES = ("triton", "ninja", "numpy", "pandas", "matplotlib")
 
@@ -54,6 +52,18 @@ class Tool:
 
 
 @dataclass(frozen=True)
+class Software:
+    """What is known without the device."""
+
+    python: str
+    packages: Mapping[str, str | None]
+    """But for torch, which says its version itself."""
+    nvcc: str | None
+    host_compiler: str | None
+    tool: Tool
+
+
+@dataclass(frozen=True)
 class Environment:
     """The record that a run leaves."""
 
@@ -62,11 +72,7 @@ class Environment:
     machine: Machine
     gpu: Gpu | None
     host: Host
-    python: str
-    packages: Mapping[str, str | None]
-    nvcc: str | None
-    host_compiler: str | None
-    tool: Tool
+    software: Software
     argv: tuple[str, ...]
     """Without where results went: a place on one machine, and no matter here."""
     handover_us: float | None = None
@@ -77,57 +83,34 @@ class Environment:
     know it."""
 
     def as_json(self) -> dict[str, Any]:
-        """As environment.json has it: what the machine is stands among the rest."""
+        """As environment.json has it: machine and software stand among the rest."""
         fields = asdict(self)
         machine: dict[str, Any] = fields.pop("machine")
-        return {"date": fields.pop("date")} | machine | fields
+        software: dict[str, Any] = fields.pop("software")
+        software["packages"] = {"torch": machine["torch"]} | software["packages"]
+        return {"date": fields.pop("date")} | machine | software | fields
 
 
-def device_facts(device: str) -> dict[str, Any]:
-    """What torch knows of a device: the fields of Machine, or how many GPUs there are instead.
-
-    CHILD: it may touch the GPU. `device` may be "auto": CUDA where there is a GPU, else the CPU.
-    """
-    import torch
-
-    from harness.device import kernel_threads
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device == "auto":
-        device = "cuda" if count else "cpu"
-    versions = {"torch": torch.__version__, "cuda": torch.version.cuda}
-    kind, _, number = device.partition(":")
-    if kind == "cpu":
-        here = {"device": device, "device_name": _cpu_name(), "threads": kernel_threads()}
-        return here | versions
-    index = int(number or 0)
-    if index >= count:
-        return {"device_count": count}
-    properties = torch.cuda.get_device_properties(index)
-    return versions | {
-        "device": f"cuda:{index}" if number else "cuda",
-        "device_name": properties.name,
-        "device_uuid": str(properties.uuid),
-        "capability": [properties.major, properties.minor],
-        "multiprocessors": properties.multi_processor_count,
-        "memory_bytes": properties.total_memory,
-        "l2_bytes": properties.L2_cache_size,
-    }
-
-
-def describe(machine: Machine, root: Path) -> Environment:
-    """The environment record of a run that starts now. root: the folder of this tool's checkout."""
+def software(root: Path) -> Software:
+    """root: the folder of this tool's checkout."""
     nvcc = find_nvcc()
+    return Software(
+        python=platform.python_version(),
+        packages={name: _package(name) for name in _PACKAGES},
+        nvcc=_printed([str(nvcc), "--version"], line=-1) if nvcc else None,
+        host_compiler=_printed([*host_compiler(), "--version"]),
+        tool=Tool(__version__, _revision(root)),
+    )
+
+
+def describe(machine: Machine, software: Software) -> Environment:
+    """The environment record of a run that starts now."""
     return Environment(
         date=datetime.now().astimezone().isoformat(timespec="seconds"),
         machine=machine,
         gpu=_nvml(machine.device_uuid) if machine.device_uuid else None,
-        host=Host(platform.platform(), _cpu_name(), os.cpu_count(), os.getloadavg()),
-        python=platform.python_version(),
-        packages={"torch": machine.torch} | {name: _package(name) for name in _PACKAGES},
-        nvcc=_printed([str(nvcc), "--version"], line=-1) if nvcc else None,
-        host_compiler=_printed([*host_compiler(), "--version"]),
-        tool=Tool(__version__, _revision(root)),
+        host=Host(platform.platform(), cpu_name(), os.cpu_count(), os.getloadavg()),
+        software=software,
         argv=_argv(),
     )
 
@@ -173,13 +156,15 @@ def _nvml(uuid: str) -> Gpu:
 
 
 def _package(name: str) -> str | None:
+    import importlib.metadata  # not before: whoever waits for PyTorch to be started waits for it
+
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -203,7 +188,3 @@ def _revision(root: Path) -> str | None:
     if not (root / ".git").exists():
         return None
     return _printed(["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"])
-
-
-def make_handlers() -> Mapping[str, Handler]:
-    return {"device_facts": device_facts}

@@ -55,9 +55,9 @@ def _of_a_worker(work: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
 class Judge:
     """The judge's requests; the runner is the only one who asks. Workers go by names."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self) -> None:
         devices.pin_precision()
-        self._device = torch.device(device)
+        self._device = torch.device("cpu")
         self._ends: dict[str, JudgeEnd] = {}
         self._oracle: Oracle | None = None
         self._trial: Trial | None = None
@@ -83,6 +83,7 @@ class Judge:
 
     def prepare(
         self,
+        device: str,
         problem: str,
         axes: Mapping[str, Any],
         dtype: str,
@@ -97,6 +98,7 @@ class Judge:
         families: those that the problem's file states, if it does.
         """
         self.release()
+        self._device = torch.device(device)
         try:
             devices.choose(self._device)
             self._oracle = Oracle(
@@ -235,9 +237,11 @@ class Judge:
         devices.release(self._device)
 
 
-def make_handlers(device: str) -> Mapping[str, Handler]:
-    judge = Judge(device)
+def make_handlers() -> Mapping[str, Handler]:
+    judge = Judge()
     return {
+        "facts": devices.facts,
+        "get_ready": devices.get_ready,
         "attach": judge.attach,
         "detach": judge.detach,
         "prepare": judge.prepare,

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PATIENCE_S = 5.0
 """Longer than it takes to outrun processes that fork as fast as they can."""
@@ -33,6 +34,11 @@ class Process:
 def adopt() -> None:
     """Have this process be the parent of what its descendants leave behind."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent(yes: bool) -> None:
+    """Have this process be killed when its parent ends, from now on, or no more."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL if yes else 0)
 
 
 def kill_left(leader: int, server: int, living: Callable[[], Collection[int]]) -> None:

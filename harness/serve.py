@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -75,7 +75,7 @@ class _LogFile(io.FileIO):
         return len(data)
 
 
-def _print_to(log: Path) -> None:
+def _print_to(log: str | Path) -> None:
     try:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     except OSError:
@@ -109,7 +109,8 @@ def serve(conn: Connection, log: Path, module: str, args: tuple[Any, ...]) -> No
     orphans.adopt()  # what is detached from this child is still known as its own
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _print_to(log)
-    handlers: Mapping[str, Handler] = importlib.import_module(module).make_handlers(*args)
+    handlers: dict[str, Handler] = {"print_to": _print_to}
+    handlers |= importlib.import_module(module).make_handlers(*args)
     while True:
         try:
             message = json.loads(conn.recv_bytes())

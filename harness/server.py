@@ -37,7 +37,7 @@ def start(
         conn, theirs = _context.Pipe()
         process = _context.Process(target=serve, args=(theirs, log, module, args), daemon=True)
         try:
-            server = _start_server()
+            server = ensure_running()
             process.start()
             return server, process, conn
         except (OSError, EOFError) as error:  # the server died just now, or cannot fork
@@ -53,9 +53,9 @@ def start(
     raise AssertionError
 
 
-def _start_server() -> int:
+def ensure_running() -> int:
     """Start the server if it does not run, where it can import this package, wherever the command
-    was called from; return its process id.
+    was called from; return its process id. It can fork when it has imported torch: `start` waits.
 
     One that cannot import it says nothing: each child would then import torch by itself.
     """

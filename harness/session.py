@@ -1,97 +1,40 @@
-"""One run from its options to its exit code: plan it, carry it out, show and draw what came out."""
+"""One run, once its names are found: plan it, carry it out, show and draw what came out."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-import secrets
 import shutil
-import signal
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from rich.markup import escape
 
 from harness import PROGRAM, environment, machine, results, seed_keeper
-from harness.build import toolchain
-from harness.catalog import facts, find, sweep
 from harness.catalog.find import ROOT
 from harness.disk import CarefulWriter, refusal
-from harness.records import NOT_RUN, HarnessError, Kernel, Machine, Result, Status
+from harness.environment import Software
+from harness.planning import Asked, plan_run
+from harness.records import NOT_RUN, HarnessError, Result, Status
 from harness.report.summary import print_summary
 from harness.report.terminal import Progress, console, say, say_error
 from harness.run import runner
-from harness.run.plan import FULL, QUICK, Plan
-
-DEFAULT_DTYPES = {"cuda": ("float32", "bfloat16"), "cpu": ("float32",)}
-
-
-class Stopped(Exception):
-    """Ctrl-C. The message says what is kept."""
+from harness.run.plan import Plan
+from harness.stopping import Stopped, ignore_signals
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a call asks for. What is left empty has a default that the device or problem decides."""
+def run(asked: Asked, device: str, out: Path) -> int:
+    """Plan what is asked for and carry it out; return the exit code. Raises as `carry_out` does.
 
-    problem: str
-    """A name, or the path of a file."""
-    kernels: Sequence[str] = ()
-    """Names or paths; all of the problem's if empty."""
-    device: str = "auto"
-    arch: str | None = None
-    """Build for this architecture instead of running on a device."""
-    dtypes: Sequence[str] = ()
-    sweeps: Sequence[str] = ()
-    """As `catalog.sweep.read_sweep` takes them."""
-    baselines: Sequence[str] = ()
-    quick: bool = False
-    judge_only: bool = False
-    strict: bool = False
-    rebuild: bool = False
-    timeout_s: float = 60.0
-    seed: int | None = None
+    device: as `machine.begin` has it.
+    """
+    software = environment.software(ROOT)
+    with machine.judge(device, asked.options.timeout_s) as (judge, here):
+        return carry_out(plan_run(asked, here, judge), software, out)
 
 
-def plan_run(options: Options) -> Plan:
-    """What the options ask for, on this machine. Raises HarnessError for a mistake."""
-    problem = find.find_problem(ROOT, options.problem)
-    results.check_axes(problem.axes)
-    kernels = find.find_kernels(ROOT, problem, options.kernels)
-    ranges = sweep.read_sweep(problem, options.sweeps, options.quick)
-    # Last, since it takes seconds to start PyTorch and none to see a typo.
-    here = _machine(options, kernels)
-    dtypes = options.dtypes or DEFAULT_DTYPES[here.kind]
-    plan = Plan(
-        problem=problem,
-        kernels=kernels,
-        cases=sweep.expand_cases(problem, ranges[here.kind], here.device, dtypes),
-        baselines=options.baselines,
-        machine=here,
-        effort=(QUICK if options.quick else FULL)[here.kind],
-        seed=secrets.randbits(32) if options.seed is None else options.seed,
-        timeout_s=options.timeout_s,
-        judge_only=options.judge_only,
-        strict=options.strict,
-        rebuild=options.rebuild,
-    )
-    for kernel in kernels:
-        for case in plan.cases:  # for what the facts of a file get wrong, before anything is run
-            facts.unsupported(kernel, problem, case, here.capability)
-    return plan
-
-
-def _machine(options: Options, kernels: Sequence[Kernel]) -> Machine:
-    """The machine that is meant, which has what builds these kernels."""
-    arch, device = options.arch, options.device
-    here = machine.probe(device) if arch is None else machine.for_architecture(arch)
-    if any(here.kind in kernel.devices for kernel in kernels):
-        toolchain.check(here.kind)
-    return here
-
-
-def carry_out(plan: Plan, out: Path) -> int:
+def carry_out(plan: Plan, software: Software, out: Path) -> int:
     """Run the plan into a folder of its own under `out`, show how it goes; return the exit code.
 
     Raises Stopped after Ctrl-C, and HarnessError where the disk, or anything else of the set-up,
@@ -101,7 +44,7 @@ def carry_out(plan: Plan, out: Path) -> int:
     progress = Progress(console, plan.kernels, plan.cases)
     try:
         with seed_keeper.kept(plan.seed, folder):
-            _measure(plan, folder, progress)
+            _measure(plan, software, folder, progress)
         print_summary(console, progress.rows, folder)
         if not plan.judge_only:
             _draw(folder)
@@ -117,8 +60,8 @@ def carry_out(plan: Plan, out: Path) -> int:
     return _exit_code(plan, progress.rows)
 
 
-def _measure(plan: Plan, folder: Path, progress: Progress) -> None:
-    record = environment.describe(plan.machine, ROOT)
+def _measure(plan: Plan, software: Software, folder: Path, progress: Progress) -> None:
+    record = environment.describe(plan.machine, software)
     results.write_environment(folder, record.as_json())
     writer = CarefulWriter(folder, list(plan.problem.axes), plan.baselines)
     what = f"[bold]{escape(plan.problem.name)}[/] on {escape(plan.machine.device_name)}: "
@@ -175,10 +118,3 @@ def _exit_code(plan: Plan, rows: Sequence[Result]) -> int:
         say_error(f"The judge died over {unjudged} of {len(rows)} rows: run these cases again.")
         return 2
     return 0 if all(row.as_expected for row in rows) else 1
-
-
-def ignore_signals() -> None:
-    """After a first Ctrl-C, let no second one cut short what ends the process in order."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.default_int_handler:
-            signal.signal(number, signal.SIG_IGN)

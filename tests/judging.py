@@ -53,7 +53,7 @@ class Court:
     the text of its file."""
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
-        self.judge = Judge(device)
+        self.judge = Judge()
         self.device = device
         self.children: dict[str, Child] = {}
         self.draws: list[dict[str, Any]] = []
@@ -63,7 +63,7 @@ class Court:
         """Have the judge prepare a case, and make its first trial."""
         usual = {"axes": {}, "dtype": "float32", "secret": "1", "families": ["own"], "step_s": 60.0}
         path = self._file("problem", problem)
-        self.draws = self.judge.prepare(str(path), **(usual | changes))
+        self.draws = self.judge.prepare(self.device, str(path), **(usual | changes))
         self.judge.make(0)
         return self.draws
 

@@ -54,6 +54,8 @@ class Worker:
 
 
 ANSWERS: Mapping[str, Answer] = {
+    "get_ready": None,
+    "print_to": None,
     "build": {"seconds": 1.0},
     "load": None,
     "load_baseline": None,
@@ -107,13 +109,20 @@ class Stage:
     def present(self, who: str) -> FakeChild:
         return next(child for child in reversed(self.children) if child.who == who)
 
-    def answer(self, child: FakeChild, request: str, arguments: dict[str, Any]) -> Answer:
+    def ask(self, child: FakeChild, request: str, arguments: dict[str, Any]) -> str:
+        """Note what a child is asked; return it as `answers` has it."""
         assert child.alive, f"{child.who} is dead and asked to {request}"
         who = Path(arguments["kernel"]).stem if request == "build" else child.who
         about = f" {arguments['name']}" if who == "judge" and "name" in arguments else ""
         asked = f"{who} {request}{about}"
         self.asked.append(asked)
         self.arguments.append((asked, arguments))
+        return asked
+
+    def answer(
+        self, child: FakeChild, asked: str, request: str, arguments: dict[str, Any]
+    ) -> Answer:
+        who = asked.partition(" ")[0]
         answers = self.answers.get(asked) or self.answers.get(f"{who} {request}") or []
         answer = answers.pop(0) if len(answers) > 1 else (*answers, ANSWERS[request])[0]
         if callable(answer):
@@ -158,11 +167,14 @@ class FakeChild:
         self.stage = stage
         names = {"harness.judge": "judge", "harness.builder": "builder"}
         self.who = names.get(module, log.stem)
+        self.log = log
         self.alive = True
         self.killed = False
         self.dead_with_server = False
         self.loaded = self.who in names.values()
         self.listens = self.went_on = False
+        self.told: tuple[str, str, dict[str, Any]] | None = None
+        """The request, as the stage has it, that was not heard yet."""
         self.trial: int | None = None
         """Of a judge: the one that it has made."""
         self.attached: dict[str, FakeChild] = {}
@@ -188,8 +200,8 @@ class FakeChild:
         assert not self.listens, f"{self.who} listens to a judge and is asked to {request}"
         if self.who == "judge":
             self._can_judge(request, arguments)
-        answer = self.stage.answer(self, request, arguments)
-        self.loaded = self.loaded or request.startswith("load")
+        asked = self.stage.ask(self, request, arguments)
+        answer = self.stage.answer(self, asked, request, arguments)
         assert self.loaded, f"{self.who} is asked to {request} before it has loaded"
         if self.who == "judge":
             self._judged(request, arguments)
@@ -228,12 +240,21 @@ class FakeChild:
         if request in ("attach", "dismiss", "detach"):
             self.constructed.discard(name)
 
+    def print_to(self, log: Path) -> None:
+        self.ask("print_to")
+        self.log = log
+
     def go_on(self) -> None:
         """Of a worker: its judge may have left it standing still."""
         self.went_on = True
 
-    def tell(self, request: str, connection: Connection) -> None:
-        """Of a worker: "listen"."""
+    def tell(self, request: str, connection: Connection | None = None, **arguments: Any) -> None:
+        """Of a worker: to load its file, or to listen. Of a judge: to get ready."""
+        if connection is None:
+            self._lives()
+            assert not self.listens
+            self.told = (self.stage.ask(self, request, arguments), request, arguments)
+            return
         self.went_on = False
         connection.close()
         self._lives()
@@ -242,7 +263,13 @@ class FakeChild:
         self.listens = True
 
     def hear(self, request: str, timeout_s: float | None = None) -> None:
-        """Of a worker: how "listen" ended."""
+        """How what it was told ended."""
+        if self.told:
+            self._lives()
+            told, self.told = self.told, None
+            self.stage.answer(self, *told)
+            self.loaded = True
+            return
         assert self.went_on or request != "listen", f"{self.who} may stand still for ever"
         self._lives()
         if not self.alive:

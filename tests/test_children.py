@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from processes import alive, processes_with, wait_until
 
-from harness.children import Child, ChildFailed, uninterrupted
+from harness import server
+from harness.children import Child, ChildFailed, begin, uninterrupted
 from harness.records import Status
 
 PATIENCE_S = 60.0
@@ -69,6 +70,29 @@ def test_what_a_child_prints_is_in_its_log(child: Child, capfd: pytest.CaptureFi
     child.ask("say", PATIENCE_S, text="hello")
     assert child.log.read_text() == "hello\n" * 3
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_child_prints_can_go_elsewhere_from_now_on(child: Child, tmp_path: Path) -> None:
+    child.ask("say", PATIENCE_S, text="hello")
+    before = child.log
+    child.print_to(tmp_path / "other")
+    child.ask("say", PATIENCE_S, text="again")
+    assert child.log == tmp_path / "other"
+    assert (before.read_text(), child.log.read_text()) == ("hello\n" * 3, "again\n" * 3)
+
+
+def test_a_server_is_begun_without_waiting_for_it() -> None:
+    begin()
+    begin()
+    assert server.runs(server.ensure_running(), patience_s=0.0)
+
+
+def test_what_died_before_it_was_told_says_so_when_it_is_heard(child: Child) -> None:
+    os.kill(child.pid, signal.SIGKILL)
+    assert wait_until(lambda: not alive(child.pid))
+    for ask in (child.tell, child.hear):
+        with pytest.raises(ChildFailed, match="the process died of SIGKILL during 'pid'"):
+            ask("pid")
 
 
 def test_a_failed_request_leaves_the_child_alive(child: Child) -> None:

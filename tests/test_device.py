@@ -4,12 +4,64 @@ from __future__ import annotations
 
 import os
 import random
+from types import SimpleNamespace
 
 import numpy
 import pytest
 import torch
 
-from harness.device import cores, forward, in_dtype, like, on_cores, pin_precision, reseed
+from harness.device import (
+    cores,
+    facts,
+    forward,
+    get_ready,
+    in_dtype,
+    like,
+    on_cores,
+    pin_precision,
+    reseed,
+)
+from harness.records import Machine
+
+
+def test_the_cpu_is_always_there() -> None:
+    known = facts("cpu")
+    assert known["device"] == "cpu"
+    assert known["threads"] >= 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+@pytest.mark.parametrize("device", ["cuda", "cuda:3"])
+def test_a_gpu_that_is_not_there_is_a_fact_too(device: str) -> None:
+    assert facts(device) == {"device_count": 0}
+
+
+@pytest.mark.parametrize(
+    "device, meant",
+    [("auto", "cuda"), ("cuda", "cuda"), ("cuda:1", "cuda:1"), ("cuda:01", "cuda:1")],
+)
+def test_what_torch_says_of_a_gpu_makes_a_machine(
+    device: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    properties = SimpleNamespace(
+        name="a pretended GPU", uuid="abc", major=9, minor=0, multi_processor_count=132,
+        total_memory=1 << 36, L2_cache_size=1 << 25,
+    )  # fmt: skip
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda index: asked.append(index) or properties
+    )
+    machine = Machine(**facts(device))
+    assert (machine.device, machine.device_name) == (meant, "a pretended GPU")
+    assert asked == [1 if "1" in meant else 0]
+    assert facts("cuda:2") == {"device_count": 2}
+
+
+def test_auto_is_the_gpu_where_there_is_one() -> None:
+    expected = "cuda" if torch.cuda.is_available() else "cpu"
+    assert facts("auto")["device"] == expected
 
 
 def test_forward_starts_from_the_seed_it_is_given() -> None:
@@ -113,3 +165,7 @@ def test_cores_and_threads_are_given_back_after_an_error(
     with pytest.raises(ZeroDivisionError), on_cores([5]):
         1 / 0  # noqa: B018
     assert (affinity[-1], threads[-1]) == ({2, 3, 5}, 3)
+
+
+def test_a_device_gets_ready() -> None:
+    get_ready("cuda" if torch.cuda.is_available() else "cpu")

@@ -68,7 +68,7 @@ def test_the_judges_peak(
     judge, worker = (
         Child(module, *args, log=tmp_path / f"{module}.log", timeout_s=PATIENCE_S)
         for module, args in (
-            ("harness.judge", ("cpu",)),
+            ("harness.judge", ()),
             ("harness.worker", (str(tmp_path / "kernel.py"), "cpu", None)),
         )
     )
@@ -78,8 +78,8 @@ def test_the_judges_peak(
     worker.tell("listen", connection=theirs)
     judge.ask("attach", name="kernel", pid=worker.pid, connection=ours)
     trials = judge.ask(
-        "prepare", problem=str(tmp_path / "problem.py"), axes={}, dtype="float32", secret="1",
-        families=["own", "normal"], step_s=PATIENCE_S,
+        "prepare", device="cpu", problem=str(tmp_path / "problem.py"), axes={}, dtype="float32",
+        secret="1", families=["own", "normal"], step_s=PATIENCE_S,
     )  # fmt: skip
     before = peak_bytes(judge)
     for at in (0, len(trials) - 1):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness import machine
+from harness import children, machine
 from harness.build import toolchain
 from harness.children import ChildFailed
 from harness.machine import for_architecture, gpu_capability, probe
@@ -26,13 +26,17 @@ H100 = {
 }
 
 
-class Torch:
+class Judge:
     """A child that answers what a test says torch would."""
 
     answer: object = None
+    alive = True
 
     def __init__(self, *args: object, **options: object) -> None: ...
-    def kill(self) -> None: ...
+
+    def tell(self, *args: object, **options: object) -> None: ...
+    def kill(self) -> None:
+        self.alive = False
 
     def ask(self, *args: object, **options: object) -> object:
         if isinstance(self.answer, ChildFailed):
@@ -42,8 +46,9 @@ class Torch:
 
 @pytest.fixture
 def answer(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(machine, "Child", Torch)
-    return lambda what: monkeypatch.setattr(Torch, "answer", what)
+    monkeypatch.setattr(machine, "Child", Judge)
+    monkeypatch.setattr(children, "begin", lambda: None)
+    return lambda what: monkeypatch.setattr(Judge, "answer", what)
 
 
 def test_a_gpu_has_an_architecture(answer) -> None:
@@ -53,6 +58,13 @@ def test_a_gpu_has_an_architecture(answer) -> None:
     assert (gpu.device, gpu.multiprocessors, gpu.threads) == ("cuda:1", 132, None)
 
 
+def test_the_judge_that_told_of_the_machine_lives_while_it_is_needed(answer) -> None:
+    answer(dict(H100))
+    with machine.judge("cuda:1", 5.0) as (judge, here):
+        assert judge.alive and here == probe("cuda:1")
+    assert not judge.alive
+
+
 def test_the_cpu_is_always_there() -> None:
     cpu = probe("cpu")
     assert (cpu.kind, cpu.capability, cpu.arch) == ("cpu", None, None)
@@ -60,7 +72,7 @@ def test_the_cpu_is_always_there() -> None:
 
 
 def test_an_architecture_needs_neither_a_gpu_nor_a_cuda_build_of_torch(answer) -> None:
-    answer({"device": "cpu", "device_name": "a processor", "torch": "2.0", "cuda": None})
+    answer({"device": "cpu", "threads": 1, "torch": "2.0", "cuda": None})
     wanted = for_architecture("9.0a")
     assert (wanted.kind, wanted.capability, wanted.arch) == ("cuda", (9, 0), "9.0a")
 
@@ -76,7 +88,7 @@ def nvcc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("arch", ["8.0", "9.0", "9.0a", "12.1a", "12.1f"])
 def test_an_architecture_that_nvcc_builds_for(arch: str, answer, nvcc: None) -> None:
-    answer({"device": "cpu", "device_name": "a processor", "torch": "2.0", "cuda": None})
+    answer({"device": "cpu", "threads": 1, "torch": "2.0", "cuda": None})
     assert for_architecture(arch).arch == arch
 
 
@@ -103,9 +115,15 @@ def test_what_is_no_architecture_is_a_mistake(arch: str) -> None:
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:", "cpu:0", "", "cuda:99999999999999999999"])
-def test_what_is_no_device_is_a_mistake(device: str) -> None:
-    with pytest.raises(HarnessError, match="There is no device"):
-        probe(device)
+def test_what_is_no_device_is_seen_before_torch_is_started(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[None] = []
+    monkeypatch.setattr(children, "begin", lambda: started.append(None))
+    for ask in (machine.begin, probe):
+        with pytest.raises(HarnessError, match="There is no device"):
+            ask(device)
+    assert started == []
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "cuda:300"])

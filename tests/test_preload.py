@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from command_line import ROOT
+
 PROGRAM = """
 import torch
 
@@ -22,6 +24,14 @@ from torch.utils import cpp_extension
 assert cpp_extension.CUDA_HOME is not None
 print(asked)
 """
+
+
+def test_children_have_their_garbage_collected_but_what_they_all_have() -> None:
+    code = "import gc, harness.preload; print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "True True\n"
 
 
 def asked_by(imports: str, toolkit: Path) -> str:

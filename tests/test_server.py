@@ -19,8 +19,8 @@ def test_the_server_can_import_this_package_wherever_it_is_started(
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from harness.children import Child; from pathlib import Path\n"
         "if __name__ == '__main__':\n"
-        "    child = Child('harness.environment', log=Path('log'), timeout_s=60)\n"
-        "    print(child.ask('device_facts', device='cpu')['device'])\n"
+        "    child = Child('harness.judge', log=Path('log'), timeout_s=60)\n"
+        "    print(child.ask('facts', device='cpu')['device'])\n"
         "    import os; print(os.environ.get('PYTHONPATH'))\n"
     )
     (tmp_path / "anywhere.py").write_text(script)

@@ -1,4 +1,4 @@
-"""From options to a plan, and from a plan to files, words and an exit code."""
+"""From a plan to files, words and an exit code. The runner only pretends."""
 
 from __future__ import annotations
 
@@ -11,123 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import TINY, bad_kernel
+from command_line import ROOT
 from pretended import CPU, PLAN, kernel
 
-from harness import machine, session
-from harness.build import toolchain
+from harness import environment, session
 from harness.records import Case, HarnessError, Result, Status, Verdict
 from harness.report import pictures
 from harness.results import Writer
 from harness.run import runner
-from harness.run.plan import FULL, QUICK, Plan, Report
-from harness.session import Options, Stopped, carry_out, plan_run
-
-TINY_OPTIONS = Options(str(TINY), kernels=[str(bad_kernel("control_exact"))], device="cpu")
-GPU = replace(CPU, device="cuda:1", device_name="a pretended GPU", capability=(9, 0), arch="9.0a")
-
-
-@pytest.fixture
-def probed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The devices that torch was asked of; cuda is pretended."""
-    probed: list[str] = []
-
-    def probe(device: str) -> Any:
-        probed.append(device)
-        return GPU if device.startswith("cuda") else CPU
-
-    monkeypatch.setattr(machine, "probe", probe)
-    monkeypatch.setattr(toolchain, "check", lambda device: None)
-    return probed
-
-
-# plans
-
-
-def test_what_is_left_empty_depends_on_the_device(probed: list[str]) -> None:
-    cpu = plan_run(TINY_OPTIONS)
-    gpu = plan_run(replace(TINY_OPTIONS, device="cuda:1"))
-    assert [case.dtype for case in cpu.cases] == ["float32"]
-    assert [case.dtype for case in gpu.cases] == ["float32", "bfloat16"]
-    assert {case.device for case in gpu.cases} == {"cuda:1"}
-    assert (cpu.effort, gpu.effort) == (FULL["cpu"], FULL["cuda"])
-    assert (cpu.machine, gpu.machine) == (CPU, GPU)
-    assert probed == ["cpu", "cuda:1"]
-
-
-def test_what_is_asked_for_is_in_the_plan(probed: list[str]) -> None:
-    options = replace(
-        TINY_OPTIONS,
-        dtypes=["float16", "float64"],
-        sweeps=["batch_size=3,4"],
-        baselines=["eager"],
-        quick=True,
-        judge_only=True,
-        strict=True,
-        rebuild=True,
-        timeout_s=5.0,
-        seed=0,
-    )
-    plan = plan_run(options)
-    assert [(case.axes["batch_size"], case.dtype) for case in plan.cases] == [
-        (3, "float16"), (4, "float16"), (3, "float64"), (4, "float64"),
-    ]  # fmt: skip
-    assert (plan.baselines, plan.effort, plan.judge_only) == (["eager"], QUICK["cpu"], True)
-    assert (plan.strict, plan.rebuild, plan.timeout_s, plan.seed) == (True, True, 5.0, 0)
-
-
-def test_each_run_has_a_seed_of_its_own(probed: list[str]) -> None:
-    assert len({plan_run(TINY_OPTIONS).seed for _ in range(3)}) == 3
-
-
-def test_an_architecture_needs_no_device(probed: list[str]) -> None:
-    plan = plan_run(replace(TINY_OPTIONS, device="auto", arch="8.0"))
-    assert (plan.device, plan.arch, plan.capability) == ("cuda", "8.0", (8, 0))
-
-
-@pytest.mark.parametrize(
-    "mistake",
-    [
-        {"problem": "no_such_problem"},
-        {"kernels": ["no_such_kernel"]},
-        {"sweeps": ["no_such_axis=1"]},
-        {"sweeps": ["batch_size=none"]},
-    ],
-)
-def test_a_typo_is_seen_before_torch_is_started(mistake: Any, probed: list[str]) -> None:
-    with pytest.raises(HarnessError):
-        plan_run(replace(TINY_OPTIONS, **mistake))
-    assert probed == []
-
-
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_a_problems_own_sweep_is_checked_for_every_device(
-    device: str, tmp_path: Path, probed: list[str]
-) -> None:
-    problem = tmp_path / "mine.py"
-    problem.write_text(f'SWEEP = {{"{device}": "rows=1"}}\n' + TINY.read_text())
-    with pytest.raises(HarnessError, match="has no axis 'rows'"):
-        plan_run(replace(TINY_OPTIONS, problem=str(problem)))
-    assert probed == []
-
-
-def test_a_condition_that_means_nothing_is_seen_before_anything_runs(
-    tmp_path: Path, probed: list[str]
-) -> None:
-    wrong = tmp_path / "wrong.py"
-    wrong.write_text('REQUIRES = "columns == 4"\nclass ModelNew: ...\n')
-    with pytest.raises(HarnessError, match="REQUIRES 'columns == 4' cannot be evaluated"):
-        plan_run(replace(TINY_OPTIONS, kernels=[str(wrong)]))
-
-
-def test_an_axis_with_the_name_of_a_column_is_a_mistake(tmp_path: Path) -> None:
-    problem = tmp_path / "mine.py"
-    problem.write_text("status = 3\n" + TINY.read_text())
-    with pytest.raises(HarnessError, match="'status' has the name of a column"):
-        plan_run(replace(TINY_OPTIONS, problem=str(problem)))
-
-
-# carrying them out, where the runner only pretends
+from harness.run.plan import Plan, Report
+from harness.session import carry_out
+from harness.stopping import Stopped
 
 
 def result(name: str = "a", verdict: Verdict | None = None) -> Result:
@@ -154,7 +48,7 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Play]:
                 raise ends
 
         monkeypatch.setattr(runner, "run", run)
-        return carry_out(plan, tmp_path / "out")
+        return carry_out(plan, environment.software(ROOT), tmp_path / "out")
 
     yield play
     for number, handler in zip(numbers, before, strict=True):

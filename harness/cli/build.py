@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from rich.markup import escape
 
-from harness import cache
+from harness import cache, machine
 from harness.build import diagnostics
 from harness.catalog import facts
 from harness.cli.options import (
@@ -18,11 +18,11 @@ from harness.cli.options import (
     SweepOption,
     VerboseOption,
 )
+from harness.planning import Options, find_names, plan_run
 from harness.records import Build, HarnessError
 from harness.report.terminal import Progress, console, say
 from harness.run import ask_builder
 from harness.run.plan import Plan
-from harness.session import Options, plan_run
 
 
 def build(
@@ -38,16 +38,16 @@ def build(
     With --arch, CUDA kernels for that architecture: no GPU is needed. Kernels whose source
     depends on the sizes are built for every size of the sweep.
     """
-    plan = plan_run(
-        Options(
-            problem=problem,
-            kernels=kernel or (),
-            arch=arch,
-            dtypes=facts.DTYPES,
-            sweeps=sweep or (),
-            rebuild=rebuild,
-        )
+    options = Options(
+        problem=problem,
+        kernels=kernel or (),
+        dtypes=facts.DTYPES,
+        sweeps=sweep or (),
+        rebuild=rebuild,
     )
+    asked = find_names(options)
+    here = machine.probe("auto") if arch is None else machine.for_architecture(arch)
+    plan = plan_run(asked, here)
     left_out = dict(_left_out(plan))
     if len(left_out) == len(plan.kernels):
         name, why = next(iter(left_out.items()))

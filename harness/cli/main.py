@@ -21,7 +21,7 @@ from harness.cli.options import examples
 from harness.disk import refusal
 from harness.records import HarnessError
 from harness.report.terminal import console, say_error
-from harness.session import Stopped, ignore_signals
+from harness.stopping import Stopped, ignore_signals
 
 app = typer.Typer(
     add_completion=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness import machine
 from harness.catalog.facts import DTYPES
 from harness.catalog.nearest import chosen
 from harness.cli.options import (
@@ -22,8 +23,8 @@ from harness.cli.options import (
     SweepOption,
     TimeoutOption,
 )
+from harness.planning import Options, find_names
 from harness.records import BASELINES, HarnessError
-from harness.session import Options, carry_out, plan_run
 
 
 def run(
@@ -44,7 +45,6 @@ def run(
     options = Options(
         problem=problem,
         kernels=kernel or (),
-        device=device,
         dtypes=_dtypes(dtype),
         sweeps=sweep or (),
         baselines=chosen(baseline, BASELINES, "--baseline"),
@@ -54,7 +54,7 @@ def run(
         timeout_s=timeout,
         seed=seed,
     )
-    return carry_out(plan_run(options), out)
+    return _carry_out(options, device, out)
 
 
 def check(
@@ -80,7 +80,6 @@ def check(
     options = Options(
         problem=problem,
         kernels=kernel or (),
-        device=device,
         dtypes=_dtypes(dtype),
         sweeps=sweep or (),
         quick=quick,
@@ -90,7 +89,15 @@ def check(
         timeout_s=timeout,
         seed=seed,
     )
-    return carry_out(plan_run(options), out)
+    return _carry_out(options, device, out)
+
+
+def _carry_out(options: Options, device: str, out: Path) -> int:
+    asked = find_names(options)  # a typo is seen here, before anything is started
+    machine.begin(device)
+    from harness import session  # not before: PyTorch is imported meanwhile
+
+    return session.run(asked, device, out)
 
 
 def _dtypes(text: str | None) -> list[str]:

@@ -20,7 +20,9 @@ def selfcheck(what: SelfcheckArgument, out: OutOption = Path("results")) -> int:
     here = machine.probe("auto")
     toolchain.check(here.kind)
     folder = results.create_folder(out, "selfcheck-build", here.kind)
-    results.write_environment(folder, environment.describe(here, ROOT).as_json())
+    results.write_environment(
+        folder, environment.describe(here, environment.software(ROOT)).as_json()
+    )
     with working(console, "building") as step:
         rows = build.measure(ROOT, here, folder, step)
     build.print_table(console, rows)

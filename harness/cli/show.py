@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
 
 from harness import cache as cache_folder
 from harness import machine
-from harness.build import store
 from harness.catalog import facts, find
 from harness.cli.options import ClearOption, FolderArgument, OnlyProblemOption
 from harness.records import Kernel
 from harness.report.terminal import console, say_error
+
+if TYPE_CHECKING:
+    from harness.build.store import Entry
 
 
 def list_(problem: OnlyProblemOption = None) -> int:
@@ -72,6 +75,8 @@ def cache(clear: ClearOption = False) -> int:
 
     It lies in the user's cache directory, or where $KERNEL_BENCH_CACHE says.
     """
+    from harness.build import store  # not before: no other command needs it
+
     root = escape(str(cache_folder.root()))
     if clear:
         console.print(f"Removed {store.clear() / 1e6:.1f} MB from {root}", soft_wrap=True)
@@ -88,7 +93,7 @@ def cache(clear: ClearOption = False) -> int:
     return 0
 
 
-def _table(entries: list[store.Entry]) -> Table:
+def _table(entries: list[Entry]) -> Table:
     """One line per entry, however long a name or an error is."""
     # Where there is no room, the name and the error give way, and no number does.
     widths = {"key": 8, "extension": None, "built": None, "seconds": 7, "MB": 6, "last used": 16}

@@ -19,6 +19,8 @@ from harness.run.plan import Plan, Report
 
 COMPILE_TIMEOUT_S = 600.0
 """For making a baseline ready that compiles; everything else has the time that kernels have."""
+GET_READY_TIMEOUT_S = 120.0
+"""For CUDA to start."""
 COMPARE_TIMEOUT_S = 600.0
 """For one comparison: it reads tensors of any size."""
 
@@ -51,13 +53,22 @@ class JudgeClient:
 
     def __init__(self, plan: Plan, logs: Path, report: Report) -> None:
         self._plan = plan
-        self._logs = logs
+        self._log = logs / "judge.log"
         self._report = report
-        self.child: Child | None = None
+        self.child = plan.judge
         self._case: tuple[Case, int] | None = None
         self._draws: list[Draw] | CaseFailed | None = None
         self._made: int | None = None
         """The trial that it has ready."""
+
+    def take_over(self) -> None:
+        """Go on with the process that told of the machine, if there is one, and if it can."""
+        if self.child is not None:
+            try:
+                self.child.hear("get_ready", GET_READY_TIMEOUT_S)
+                self.child.print_to(self._log)
+            except ChildFailed:
+                self.drop()
 
     # Where it stands
 
@@ -84,6 +95,7 @@ class JudgeClient:
         answer = self._ask(
             "prepare",
             on_note=lambda text: self._report.step(f"reference  {case}  {text}"),
+            device=plan.device,
             problem=str(plan.problem.path),
             axes=dict(case.axes),
             dtype=case.dtype,
@@ -299,12 +311,7 @@ class JudgeClient:
 
     def _ask(self, request: str, timeout_s: float | None = None, **arguments: Any) -> Any:
         if self.child is None:
-            self.child = Child(
-                "harness.judge",
-                self._plan.device,
-                log=self._logs / "judge.log",
-                timeout_s=self._plan.timeout_s,
-            )
+            self.child = Child("harness.judge", log=self._log, timeout_s=self._plan.timeout_s)
         try:
             return self.child.ask(request, timeout_s, **arguments)
         except ChildFailed as failed:

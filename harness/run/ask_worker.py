@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
@@ -31,30 +32,42 @@ class WorkerClient:
         """Start the process."""
         self.name = name
         self.overrides: Mapping[str, Any] | None = None
-        """The values that globals of its file were loaded with; None before."""
+        """The values that globals of its file are loaded with; None before."""
         self.judge: Child | None = None
         """Whom it listens to."""
         self.constructed = False
         """Has it a model for the case that the judge has ready?"""
+        self._loading = ""
+        """The request that it has not answered yet."""
         self._timeout_s = plan.timeout_s
         self.child = Child(
             "harness.worker", str(path), plan.device, plan.arch,
             log=logs / f"{name}.log", timeout_s=plan.timeout_s,
         )  # fmt: skip
 
-    def load(self, overrides: Mapping[str, Any], baseline: bool = False) -> None:
-        """Have it import its file, with these values for its globals."""
-        self.stop_listening()
-        try:
+    def begin_to_load(self, overrides: Mapping[str, Any], baseline: bool = False) -> None:
+        """Have it import its file, with these values for its globals, and do not wait: whatever
+        fails is raised by `finish_loading`."""
+        self.overrides = overrides
+        self._loading = "load_baseline" if baseline else "load"
+        with contextlib.suppress(ChildFailed):  # what does not hear this does not answer it either
+            self.stop_listening()
             if baseline:
-                self.child.ask("load_baseline", name=self.name, axes=dict(overrides))
+                self.child.tell("load_baseline", name=self.name, axes=dict(overrides))
             else:
-                self.child.ask("load", overrides=dict(overrides))
+                self.child.tell("load", overrides=dict(overrides))
+
+    def finish_loading(self) -> None:
+        """Wait until its file is imported, if it has not done so yet."""
+        if not self._loading:
+            return
+        try:
+            self.child.hear(self._loading)
         except ChildFailed as failed:
             if failed.answered and not (failed.status in _MAY_SAY and failed.reason):
                 raise self.nonsense("load") from failed
             raise
-        self.overrides = overrides
+        self._loading = ""
 
     def listen(self, judge: Child) -> Connection:
         """Have it listen to a judge; return the judge's end of the connection."""
@@ -102,21 +115,11 @@ class WorkerClient:
         return ChildFailed(Status.CRASHED, reason, alive=False)
 
 
-def of_kernel(plan: Plan, kernel: Kernel, overrides: Mapping[str, Any], logs: Path) -> WorkerClient:
-    """A kernel's worker with its file loaded; nothing is left of it where that fails."""
-    return _loaded(WorkerClient(plan, kernel.name, kernel.path, logs), overrides, baseline=False)
+def of_kernel(plan: Plan, kernel: Kernel, logs: Path) -> WorkerClient:
+    """A kernel's worker, started."""
+    return WorkerClient(plan, kernel.name, kernel.path, logs)
 
 
-def of_baseline(plan: Plan, name: str, axes: Mapping[str, Any], logs: Path) -> WorkerClient:
-    """A baseline's worker with the problem's file loaded; as `of_kernel`."""
-    client = WorkerClient(plan, name, plan.problem.path, logs)
-    return _loaded(client, axes, baseline=True)
-
-
-def _loaded(client: WorkerClient, overrides: Mapping[str, Any], baseline: bool) -> WorkerClient:
-    try:
-        client.load(overrides, baseline)
-    except BaseException:
-        client.child.kill()
-        raise
-    return client
+def of_baseline(plan: Plan, name: str, logs: Path) -> WorkerClient:
+    """A baseline's worker, started."""
+    return WorkerClient(plan, name, plan.problem.path, logs)

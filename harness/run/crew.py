@@ -25,31 +25,40 @@ class Crew:
         self._logs = logs
         self._workers: dict[str, WorkerClient] = {}
 
-    def kernel(self, kernel: Kernel, case: Case) -> WorkerClient:
-        """The kernel's worker, started if it has none, or one that its file's globals are not
-        this case's in. Raises ChildFailed."""
+    def begin(self, kernel: Kernel, case: Case) -> None:
+        """Have the kernel's worker load its file, and do not wait: in a new process if it has none,
+        or one that its file's globals are not this case's in."""
         plan = self._plan
         overrides = {axis: case.axes[axis] for axis in restated_axes(kernel, plan.problem)}
         worker = self._workers.get(kernel.name)
         if worker and worker.overrides != overrides:
             self.drop(kernel.name)
         if kernel.name not in self._workers:
-            self._workers[kernel.name] = ask_worker.of_kernel(plan, kernel, overrides, self._logs)
-        return self._workers[kernel.name]
+            worker = self._workers[kernel.name] = ask_worker.of_kernel(plan, kernel, self._logs)
+            worker.begin_to_load(overrides)
+
+    def kernel(self, kernel: Kernel, case: Case) -> WorkerClient:
+        """The kernel's worker, its file loaded for the case. Raises ChildFailed; nothing is left of
+        a worker whose file does not load."""
+        self.begin(kernel, case)
+        return self._loaded(self._workers[kernel.name])
 
     def baseline(self, name: str, case: Case) -> WorkerClient:
-        """The baseline's worker, the problem's file loaded for the case. Raises ChildFailed."""
+        """The baseline's worker, the problem's file loaded for the case; as `kernel`."""
         worker = self._workers.get(name)
         if worker is None:
-            worker = ask_worker.of_baseline(self._plan, name, case.axes, self._logs)
-            self._workers[name] = worker
-        elif worker.overrides != case.axes:
+            worker = self._workers[name] = ask_worker.of_baseline(self._plan, name, self._logs)
+        if worker.overrides != case.axes:
             self._judge.detach(worker)
-            try:
-                worker.load(case.axes, baseline=True)
-            except ChildFailed:
-                self.drop(name)
-                raise
+            worker.begin_to_load(case.axes, baseline=True)
+        return self._loaded(worker)
+
+    def _loaded(self, worker: WorkerClient) -> WorkerClient:
+        try:
+            worker.finish_loading()
+        except ChildFailed:
+            self.drop(worker.name)
+            raise
         return worker
 
     def dismiss(self, name: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.children import Child
 from harness.records import Build, Case, Kernel, Machine, Problem, Result
 
 
@@ -60,6 +61,8 @@ class Plan:
     """Is what goes wrong beyond the problem's contract a failure?"""
     rebuild: bool = False
     """Build even what the store has, remembered failures included."""
+    judge: Child | None = None
+    """The process that told of the machine, which goes on as the run's judge."""
 
     @property
     def device(self) -> str:

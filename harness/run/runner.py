@@ -57,6 +57,7 @@ def run(plan: Plan, folder: Path, writer: Writer, report: Report) -> float | Non
     patience_s = 0.0  # a Ctrl-C is not to wait for a kernel that hangs
     try:
         runner.builds = build_all(plan, logs, report)
+        runner.judge.take_over()
         for index, case in enumerate(plan.cases):
             for result in runner.rows(case, index):
                 writer.append(result)
@@ -127,6 +128,8 @@ class Runner:
         def racing() -> list[Kernel]:
             return [k for k in kernels if outcomes[k.name].verdict is None]
 
+        for kernel in racing():
+            self._crew.begin(kernel, case)  # its file is loaded while the judge gets ready
         try:
             trials = self._reference(lambda: self.judge.prepare(case, index)) if racing() else []
             for at, draw in enumerate(trials):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import os
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from command_line import ROOT, TINY, Run, bad_kernel
 from processes import processes_with, wait_until
 
-from harness import __version__
+from harness import __version__, children
 from harness.build import store
 from harness.cli.main import COMMANDS
 
@@ -86,6 +87,44 @@ def test_a_mistake_in_the_call(arguments: list[str], says: str, call: Callable[.
     assert run.code == 2
     assert says in run.error
     assert run.error.startswith("error: ") and run.error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "--problem", "no_such_problem"),
+        ("check", "--kernel", "no_such_kernel"),
+        ("check", "--sweep", "no_such_axis=1"),
+        ("check", "--dtype", "float31"),
+        ("check", "--device", "gpu"),
+        ("--baseline", "slow"),
+        ("--quik",),
+        ("build", "--problem", "no_such_problem"),
+        ("list",),
+    ],
+)
+def test_torch_is_not_started_for_what_needs_none(
+    arguments: tuple[str, ...], call: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[None] = []
+    monkeypatch.setattr(children, "begin", lambda: started.append(None))
+    assert call(*arguments).code == (0 if arguments == ("list",) else 2)
+    assert started == []
+
+
+def test_torch_is_started_before_the_rest_of_the_tool_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from harness import children; from harness.cli.main import main\n"
+        "def begin(): print('begun', {'numpy', 'harness.session'} & set(sys.modules), flush=True)\n"
+        "children.begin = lambda: (begin(), os._exit(0))\n"
+        "main(['check', '--problem', sys.argv[1], '--kernel', sys.argv[2]])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, TINY, bad_kernel("control_exact")],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.stdout == "begun set()\n", run.stderr
 
 
 def test_what_the_system_refuses_is_one_sentence(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from pretended import ANSWERS, PLAN, RIGHT, WRONG, Go, Stage, fails
+from pretended import ANSWERS, PLAN, RIGHT, WRONG, FakeChild, Go, Stage, fails
 
 from harness.records import Status
 from harness.run.ask_judge import COMPILE_TIMEOUT_S
@@ -25,6 +27,18 @@ def test_every_case_has_a_secret_of_its_own(go: Go, stage: Stage) -> None:
     go()
     secrets = [given["secret"] for asked, given in stage.arguments if asked == "judge prepare"]
     assert secrets == ["7 0", "7 1"]
+
+
+@pytest.mark.parametrize("fails_at", ["", "get_ready", "print_to"])
+def test_who_told_of_the_machine_goes_on_as_the_judge_if_it_can(
+    fails_at: str, go: Go, stage: Stage, tmp_path: Path
+) -> None:
+    judge = FakeChild(stage, "harness.judge", log=tmp_path / "elsewhere", timeout_s=5.0)
+    stage.answers[f"judge {fails_at}"] = [fails(Status.CRASHED, alive=False)]
+    judge.tell("get_ready", device="cpu")
+    assert go(judge=judge).statuses == [P] * 4
+    assert stage.started("judge") == (2 if fails_at else 1)
+    assert stage.present("judge").log == tmp_path / "logs" / "judge.log"
 
 
 def test_a_worker_goes_to_the_judge_by_its_process(go: Go, stage: Stage) -> None:
@@ -61,7 +75,8 @@ def test_a_case_that_the_reference_cannot_do(
     request_: str, status: Status, go: Go, stage: Stage
 ) -> None:
     dead = status in (Status.TIMED_OUT, Status.CRASHED)
-    tries = 2 if status is Status.CRASHED else 1
+    # Where memory is lacking, once more in that of the workers that load meanwhile.
+    tries = 2 if status in (Status.CRASHED, Status.OUT_OF_MEMORY) else 1
     stage.answers[f"judge {request_}"] = [
         *[fails(status, alive=not dead)] * tries,
         ANSWERS[request_],
@@ -133,7 +148,10 @@ def test_an_output_that_the_judge_cannot_take_clears_no_kernel(
     assert not notes.rows[0].as_expected
     assert f"the judge, over this output: pretended {status}" in notes.rows[0].verdict.reason
     assert notes.rows[0].timing is None
-    assert (stage.started("judge"), stage.started("a"), stage.started("b")) == (3, 3, 1)
+    # What has no more than its process gives its memory back with that.
+    room_made = (request_, status) == ("fallback", Status.OUT_OF_MEMORY)
+    assert stage.started("b") == (2 if room_made else 1)
+    assert (stage.started("judge"), stage.started("a")) == (3, 3)
 
 
 def test_an_output_that_the_judge_cannot_compare_clears_no_kernel(go: Go, stage: Stage) -> None:

@@ -55,6 +55,29 @@ def test_a_worker_stays_until_it_is_dropped(crew: Crew, stage: Stage) -> None:
     assert stage.started("a") == 2
 
 
+def test_a_file_is_loaded_without_waiting_until_its_worker_is_needed(
+    crew: Crew, stage: Stage
+) -> None:
+    stage.answers["a load"] = [fails(Status.LOAD_FAILED), None]
+    crew.begin(kernel("a"), CASE)
+    crew.begin(kernel("a"), CASE)
+    assert stage.asked.count("a load") == stage.started("a") == 1
+    with pytest.raises(ChildFailed, match="pretended LOAD_FAILED"):
+        crew.kernel(kernel("a"), CASE)
+    assert crew.kernel(kernel("a"), CASE).child is stage.present("a")
+    assert stage.asked.count("a load") == stage.started("a") == 2
+
+
+def test_a_server_that_dies_meanwhile_is_met_when_the_worker_is_needed(
+    crew: Crew, stage: Stage
+) -> None:
+    crew.begin(kernel("a"), CASE)
+    stage.present("a").dead_with_server = True
+    with pytest.raises(ChildFailed) as failed:
+        crew.kernel(kernel("a"), CASE)
+    assert failed.value.server_died and list(crew.children()) == []
+
+
 def test_the_judge_hangs_up_on_whom_is_dropped(
     crew: Crew, stage: Stage, constructed: Constructed
 ) -> None:

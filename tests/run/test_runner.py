@@ -48,6 +48,18 @@ def test_all_kernels_answer_a_trial_before_the_next_is_made(go: Go, stage: Stage
     assert [asked for asked in stage.asked if asked in steps] == [*steps, *steps]
 
 
+def test_files_are_loaded_while_the_judge_gets_ready(go: Go, stage: Stage) -> None:
+    go(cases=PLAN.cases[:1])
+    steps = ("a load", "b load", "judge prepare", "judge make", "judge attach a")
+    assert sorted(steps, key=stage.asked.index) == list(steps)
+    assert stage.asked.count("a load") == 1
+
+
+def test_a_kernel_that_is_not_run_has_no_worker(go: Go, stage: Stage) -> None:
+    go(kernels=[kernel("a", requires="rows > 2"), kernel("b")])
+    assert stage.started("a") == 0
+
+
 def test_kernels_are_timed_when_all_are_judged(go: Go, stage: Stage) -> None:
     go(cases=PLAN.cases[:1])
     last = max(at for at, asked in enumerate(stage.asked) if " answer " in asked)
@@ -309,6 +321,7 @@ def test_a_file_that_does_not_load_is_one_row(status: Status, go: Go, stage: Sta
     stage.answers["a load"] = [failed, None]
     notes = go()
     assert notes.statuses == [status, P, P, P]
+    assert stage.asked.count("a load") == 2  # once for each case
     assert notes.rows[0].verdict.reason == f"pretended {status}"  # on no inputs
     assert (stage.started("a"), stage.started("b"), stage.started("judge")) == (2, 1, 1)
 
