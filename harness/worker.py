@@ -26,6 +26,8 @@ from harness.exchange.worker_end import WorkerEnd
 from harness.records import BASELINES, Status
 from harness.serve import Handler, RequestFailed, failure
 from harness.timing import stopwatch
+from harness.timing.cold import Cold
+from harness.timing.wall import Wall
 
 _KEPT = (Tensor, bool, int, float, str)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -58,7 +60,7 @@ class Worker:
         """May the weights be changed, and must its answers be those of the new ones?"""
         self._uses: list[Use] = []
         self._end: WorkerEnd | None = None
-        self._timer: Any = None
+        self._timer: Cold | Wall | None = None
 
     # The runner's
 
@@ -75,6 +77,7 @@ class Worker:
             raise failure(error, Status.BUILD_FAILED, self._path) from error
         except Exception as error:
             raise failure(error, Status.LOAD_FAILED, self._path) from error
+        self._get_ready()
 
     def load_baseline(self, name: str, axes: Mapping[str, Any]) -> None:
         """Import the problem's file, to be timed as a baseline of this name."""
@@ -86,11 +89,18 @@ class Worker:
             self._make = load_module(Path(self._path), axes).Model
         except Exception as error:
             raise failure(error, Status.LOAD_FAILED, self._path) from error
+        self._get_ready()
+
+    def _get_ready(self) -> None:
+        """Have a timer, while nobody waits for it: on a GPU it has CUDA start."""
+        try:
+            self._timer = self._timer or stopwatch.of(self._device)
+        except Exception as error:
+            raise failure(error, Status.RUNTIME_ERROR) from error
 
     def listen(self, connection: Connection) -> None:
         """Do as the judge at the other end says, until it hangs up."""
-        if self._timer is None:
-            self._timer = stopwatch.of(self._device)
+        assert self._timer is not None
         self._end = WorkerEnd(connection, self._device, self._timer)
         requests: Mapping[str, Callable[..., Any]] = {
             "empty": self.empty,
@@ -167,8 +177,8 @@ class Worker:
 
     def launch(self) -> tuple[float, float, float]:
         """See `Cold.launch`."""
-        took: tuple[float, float, float] = self._timer.launch()
-        return took
+        assert isinstance(self._timer, Cold)
+        return self._timer.launch()
 
     def fallback(self) -> str:
         """The extensions that the file has gone on without so far, and why; "" if none."""
