@@ -18,9 +18,10 @@ from typing import Any
 import torch
 
 from harness import device as devices
+from harness.exchange.answer import Answer, Output, WorkerFailed
 from harness.exchange.hold import Gone
 from harness.exchange.judge_batch import LayoutsDiffer, batch
-from harness.exchange.judge_end import Answer, JudgeEnd, Output, WorkerFailed
+from harness.exchange.judge_end import JudgeEnd
 from harness.exchange.values import NotPlain
 from harness.judgement import bytes_of, judged, sum_of
 from harness.records import Comparison, Status

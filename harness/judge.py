@@ -18,7 +18,8 @@ from torch import Tensor
 
 from harness import device as devices
 from harness.calls import Calls
-from harness.exchange.judge_end import JudgeEnd, WorkerFailed, WorkerGone, WorkerLate
+from harness.exchange.answer import WorkerFailed, WorkerGone, WorkerLate
+from harness.exchange.judge_end import JudgeEnd
 from harness.exchange.values import NotPlain, lay_out
 from harness.exchange.worker_end import LOOK_BACK
 from harness.judgement import bytes_of, judged, sum_of

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.exchange.judge_end import Output
+from harness.exchange.answer import Output
 from harness.exchange.values import ALIGNMENT, NotPlain, flatten
 from harness.records import Comparison, Status
 from harness.serve import failure

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.exchange.judge_end import Output
+from harness.exchange.answer import Output
 from harness.judgement import bytes_of, judged, leaves_of, sum_of
 from harness.records import Status
 from harness.serve import RequestFailed

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from harness.exchange import page as pages
+from harness.exchange.answer import Output
 from harness.exchange.arena import WORD_BYTES, Arena
-from harness.exchange.judge_end import JudgeEnd, Output
+from harness.exchange.judge_end import JudgeEnd
 from harness.exchange.output import absent, found_in
 from harness.exchange.values import ALIGNMENT, Layout, NotPlain, built, lay_out
 

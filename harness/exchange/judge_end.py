@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -19,8 +18,17 @@ from torch import Tensor
 
 from harness.channel import Channel
 from harness.exchange import page as pages
+from harness.exchange.answer import (
+    Answer,
+    WorkerFailed,
+    WorkerGone,
+    WorkerLate,
+    failure,
+    of_a_worker,
+)
 from harness.exchange.arena import Arena
 from harness.exchange.hold import Gone, Held
+from harness.exchange.late import PIECE_BYTES, Late, places
 from harness.exchange.output import NONSENSE, Found, absent, found_on
 from harness.exchange.page import Page
 from harness.exchange.values import ALIGNMENT, Layout, Leaf, NotPlain, built, lay_out
@@ -30,76 +38,12 @@ _ROOM_BYTES = 64 << 20
 """How much more than is expected an output may come to."""
 _SPREAD = 64
 """How many times its bytes it may take up where it lies."""
-_LATE_BYTES = 1024
-_LATE_PIECES = 2
-"""Of each span, right before the call, on a GPU."""
 _MEETING_S = 1.0
 """For what is sent first of all, and finds room at once."""
 _ASLEEP_S = 0.02
 """Whoever was not asked for so long may sleep, and is woken first."""
 _MUCH_BYTES = 16 << 20
 """An arena of this size rests while an output is looked at."""
-_MOST_LATE = 16
-"""Spans that have such pieces: inputs beyond are whole before."""
-
-
-class WorkerFailed(Exception):
-    """The worker says that it failed: a status, a reason, and whether its process is spoilt."""
-
-    def __init__(self, status: str, reason: str, poisoned: bool):
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.poisoned = poisoned
-
-
-class WorkerGone(Exception):
-    """The worker's process ended."""
-
-
-class WorkerLate(Exception):
-    """The worker did not answer in the time it had."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """What one call returned. Its tensors are the judge's own; one that was not to be had, since it
-    has the wrong size, lies on the device "meta"."""
-
-    value: Any
-    devices: frozenset[str]
-    """Where the output's tensors lay."""
-    mutated: bool
-    """Were the inputs others after the call, or does the worker say that they were laid out
-    otherwise? False where nobody asked."""
-    late: bool
-    """Was it another output after the worker had said that it was there? False where nobody asked,
-    and on a GPU, where nothing is waited for."""
-
-
-@dataclass(frozen=True)
-class _Late:
-    """Pieces of the inputs in the arena that the worker copies into place right before a call."""
-
-    pieces: list[Tensor]
-    held_back: list[Tensor]
-    """Where each comes from; in the arena, too."""
-    before: list[Tensor]
-    """What each was in the call before, in memory of our own."""
-
-    @classmethod
-    def of(cls, memory: Tensor, late: Sequence[tuple[int, int, int]]) -> _Late:
-        """late: (place, where it comes from, bytes) of each."""
-        pieces = [memory[at : at + n] for at, _, n in late]
-        held_back = [memory[of : of + n] for _, of, n in late]
-        return cls(pieces, held_back, [torch.empty_like(piece) for piece in pieces])
-
-
-@dataclass(frozen=True)
-class Answer(Output):
-    """What one call came to."""
-
-    time_us: float
 
 
 class JudgeEnd:
@@ -115,7 +59,7 @@ class JudgeEnd:
             when_met.callback(os.close, descriptor)
             self.page = Page(descriptor)
             undo.callback(self.page.close)
-            with _of_a_worker():
+            with of_a_worker():
                 self._held = Held(pid)
                 undo.callback(self._held.close)
                 self._channel = Channel(conn, self._held.descriptor)
@@ -128,7 +72,7 @@ class JudgeEnd:
         self._layout: Layout | None = None
         self._out = (0, 0)
         self._out_bytes = 0
-        self._late: _Late | None = None
+        self._late: Late | None = None
         self._told: list[tuple[Any, list[Found]]] = []
         """Of the last calls: where their outputs lie."""
         self._asked_s = 0.0
@@ -146,21 +90,21 @@ class JudgeEnd:
         """Make a request, and send a descriptor that goes with it."""
         message = json.dumps({"request": name, **arguments}).encode()
         self.page.slots[pages.MESSAGE] += 1  # first: what comes without it is the end
-        with _of_a_worker():
+        with of_a_worker():
             self._channel.send(message, deadline)
             if descriptor is not None:
                 self._channel.send_descriptor(descriptor, deadline)
 
     def answers_within(self, seconds: float) -> bool:
         """Is there an answer to what was said, before this time is over?"""
-        with _of_a_worker():
+        with of_a_worker():
             return self._channel.says_within(seconds)
 
     def reply(self, deadline: float) -> Any:
         """The answer to what was said."""
-        with _of_a_worker():
+        with of_a_worker():
             reply = json.loads(self._channel.receive(deadline))
-            failed = _failed(reply["failed"]) if "failed" in reply else None
+            failed = failure(reply["failed"]) if "failed" in reply else None
             answer = None if failed else reply["answer"]
         if failed:
             raise failed
@@ -182,11 +126,11 @@ class JudgeEnd:
         layout, _ = lay_out(inputs)
         gpu = self.device.type == "cuda"
         end = layout.places()[-1]
-        late = _late(layout, end) if gpu else []
-        out = (end + len(late) * _LATE_BYTES, out_bytes if gpu else 0)
+        late = places(layout, end) if gpu else []
+        out = (end + len(late) * PIECE_BYTES, out_bytes if gpu else 0)
         memory = self.use_arena(sum(out), timeout_s).memory
         self._out = out
-        self._late = _Late.of(memory, late) if late else None
+        self._late = Late.of(memory, late) if late else None
         self.request("bring", timeout_s, layout=layout.as_json(), out=out, late=late)
         self._layout, self._told = layout, []
 
@@ -288,12 +232,11 @@ class JudgeEnd:
         memory = self._arena.memory
         late = self._late if self._layout is not None else None
         if late:
-            torch._foreach_copy_(late.before, late.pieces)
+            late.remember()
         for at, span in zip(layout.places(), spans, strict=False):
             memory[at : at + len(span)].copy_(span)
         if late:
-            torch._foreach_copy_(late.held_back, late.pieces)
-            torch._foreach_copy_(late.pieces, late.before)
+            late.hold_back()
         if self.device.type == "cuda":
             torch.cuda.current_stream().synchronize()
 
@@ -309,7 +252,7 @@ class JudgeEnd:
             raise WorkerLate if self._held.alive() else WorkerGone
         if slots[pages.FAILED] == number:
             try:
-                failed = _failed(self.page.text())
+                failed = failure(self.page.text())
             except NONSENSE:
                 raise WorkerGone from None
             raise failed
@@ -409,32 +352,3 @@ class JudgeEnd:
     def close(self) -> None:
         with self._undo:
             self.forget()
-
-
-@contextmanager
-def _of_a_worker() -> Iterator[None]:
-    """What goes wrong in here is the worker's doing."""
-    try:
-        yield
-    except TimeoutError:
-        raise WorkerLate from None
-    except (OSError, EOFError, *NONSENSE):
-        raise WorkerGone from None
-
-
-def _late(layout: Layout, begin: int) -> list[tuple[int, int, int]]:
-    """(place, where it comes from, bytes) of pieces of the inputs that are to come late; these
-    places begin with `begin`."""
-    pieces: list[tuple[int, int, int]] = []
-    secret = random.SystemRandom()
-    for at, nbytes in list(zip(layout.places(), layout.spans, strict=False))[:_MOST_LATE]:
-        size = min(nbytes, _LATE_BYTES)
-        for _ in range(_LATE_PIECES if nbytes > 2 * _LATE_BYTES else 1 if size else 0):
-            # At their beginnings as well as in the midst, on 16 bytes.
-            place = at + secret.randrange((nbytes - size) // 16 + 1) * 16
-            pieces.append((place, begin + len(pieces) * _LATE_BYTES, size))
-    return pieces
-
-
-def _failed(data: Any) -> WorkerFailed:
-    return WorkerFailed(str(data["status"]), str(data["reason"]), bool(data["poisoned"]))

@@ -11,8 +11,8 @@ import torch
 from exchange.both_ends import PATIENCE_S, Pair, both
 from torch import Tensor
 
+from harness.exchange.answer import WorkerFailed, WorkerGone, WorkerLate
 from harness.exchange.judge_batch import Batch, LayoutsDiffer, batch
-from harness.exchange.judge_end import WorkerFailed, WorkerGone, WorkerLate
 from harness.exchange.values import NotPlain
 
 LIVE = torch.zeros(3, 40)

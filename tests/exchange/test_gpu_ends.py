@@ -14,9 +14,10 @@ from exchange.on_gpu import CUDA, spawned
 from exchange.test_arena import open_files
 from exchange.test_values import same
 
+from harness.exchange.answer import Answer, WorkerFailed
 from harness.exchange.arena import Arena
 from harness.exchange.judge_batch import Batch, batch
-from harness.exchange.judge_end import Answer, JudgeEnd, WorkerFailed
+from harness.exchange.judge_end import JudgeEnd
 from harness.exchange.values import lay_out
 
 pytestmark = pytest.mark.gpu

@@ -25,8 +25,9 @@ from processes import alive, wait_until
 from torch import Tensor
 
 from harness.exchange import page as pages
+from harness.exchange.answer import WorkerFailed, WorkerGone, WorkerLate
 from harness.exchange.hold import Held
-from harness.exchange.judge_end import JudgeEnd, WorkerFailed, WorkerGone, WorkerLate
+from harness.exchange.judge_end import JudgeEnd
 from harness.exchange.page import Page
 from harness.exchange.values import NUMBER, NotPlain
 

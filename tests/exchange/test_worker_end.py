@@ -13,7 +13,7 @@ from exchange.test_values import same
 from torch import Tensor
 
 from harness.exchange import page as pages
-from harness.exchange.judge_end import WorkerFailed
+from harness.exchange.answer import WorkerFailed
 from harness.exchange.values import from_json
 from harness.exchange.worker_end import LOOK_BACK
 
