@@ -92,11 +92,6 @@ class Stream:
         self._never_seen(self._live, choose)
         return Fresh(self._live, secret_seed(self._secret, "forward", "fresh", seed))
 
-    @property
-    def kept(self) -> list[Any] | None:
-        """Inputs as get_inputs() draws them, if they are kept and have elements that vary."""
-        return self._base if self._base and floating(self._base) else None
-
     def forget(self) -> None:
         """Give back the memory that is kept. The next call goes on from there."""
         self._base = self._live = None

@@ -89,17 +89,31 @@ def copied(value: Any, dtype: torch.dtype | None = None, device: torch.device | 
     return _copied(value, tensors(value), dtype, device)
 
 
-def draw(own: Any, family: Family, planted: Sequence[float], seed: int) -> Any:
+def form(own: Any) -> Any:
+    """What `draw` needs of inputs where it replaces all tensors: they lie on the device "meta", and
+    take no memory. None where there is a tensor that it does not replace."""
+    if not all(_is_plain(t) and _is_floating(t) for t in tensors(own)):
+        return None
+    return copied(own, device=torch.device("meta"))
+
+
+def draw(
+    own: Any,
+    family: Family,
+    planted: Sequence[float],
+    seed: int,
+    device: torch.device | None = None,
+) -> Any:
     """Inputs of a family for one trial, nested as `own` is.
 
-    own: what get_inputs() gave, on the case's device and in its dtype. Floating tensors are
-    replaced where the family says so, in the same layout; integers and booleans are data that must
-    stay legal.
+    own: what get_inputs() gave, on the case's device and in its dtype, or for a family of other
+    values its `form`, with that device. Floating tensors are replaced where the family says so, in
+    the same layout; integers and booleans are data that must stay legal.
     planted: special values, each put in up to eight random places of each tensor.
     """
     if family.scale is None or not floating(own):
         return own
-    inputs = _copied(own, floating(own), None, None)
+    inputs = _copied(own, floating(own), None, device)
     found = floating(inputs)
     generators = {t.device: torch.Generator(t.device).manual_seed(seed) for t in found}
     # All are filled before any value is planted: they may be views of one memory.
@@ -248,12 +262,15 @@ def _copies(
     first = views[0]
     extent = _Extent.of(views)
     offset = extent.first % KEPT_OFFSET
-    memory = torch.empty(
+    # Of what has no contents, nothing may show that was in this memory before.
+    made = torch.zeros if first.is_meta else torch.empty
+    memory = made(
         offset + extent.end - extent.first,
         dtype=like(first.dtype, dtype) if dtype else first.dtype,
         device=device or first.device,
     )
-    memory[offset:].copy_(extent.view(first.detach()))
+    if not first.is_meta:
+        memory[offset:].copy_(extent.view(first.detach()))
     return [
         memory.as_strided(t.shape, t.stride(), offset + t.storage_offset() - extent.first)
         for t in views

@@ -20,7 +20,7 @@ from harness.catalog.load import load_module
 from harness.records import FAMILIES, OTHER_WEIGHTS, Draw, Family
 from harness.verdict import ruling
 from harness.verdict.fresh import Fresh, Stream
-from harness.verdict.inputs import cast, change, draw, floating, secret_seed
+from harness.verdict.inputs import cast, change, draw, floating, form, secret_seed
 from harness.verdict.reference import Reference
 
 AS_BEFORE = {"own changed": "own again"}
@@ -69,6 +69,8 @@ class Oracle:
         self._device = device
         self._dtype = dtype
         self._stream: Stream | None = None
+        self._form: list[Any] | None = None
+        """Of inputs, where no draw of other values needs get_inputs(), which may take long."""
         self._fits = False
         """Is the truth computed where there is memory for it?"""
         on_step(f"importing {path.name}")
@@ -164,10 +166,7 @@ class Oracle:
         seed = secret_seed(self._secret, "stranger", number)
         first = secret_seed(self._secret, "first stranger")
         family = FAMILIES[others[(first + turn) % len(others)]]
-        # Of what get_inputs() draws only the layout is needed, and it may take long.
-        kept = self._stream.kept if self._stream is not None else None
-        inputs = draw(kept or self._own_inputs(seed), family, (), seed)
-        return Fresh(inputs, secret_seed(self._secret, "forward", seed))
+        return Fresh(self._inputs(family, (), seed), secret_seed(self._secret, "forward", seed))
 
     def forget(self) -> None:
         """Give back the memory that `fresh` works from. What comes then is still never the same as
@@ -226,7 +225,11 @@ class Oracle:
         return self._inputs(FAMILIES[family], FAMILIES[family].draws[name], seed)
 
     def _inputs(self, family: Family, planted: Sequence[float], seed: int) -> list[Any]:
-        inputs: list[Any] = draw(self._own_inputs(seed), family, planted, seed)
+        own = self._form if family.scale is not None else None
+        if own is None:
+            own = self._own_inputs(seed)
+            self._form = form(own)
+        inputs: list[Any] = draw(own, family, planted, seed, self._device)
         return inputs
 
     def _own_inputs(self, seed: int) -> list[Any]:

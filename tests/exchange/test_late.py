@@ -1,4 +1,4 @@
-"""Pieces of inputs that come right before a call: where they are chosen, and how they are held back."""
+"""Pieces of inputs that come right before a call: where they are, and how they are held back."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from harness.verdict.inputs import (
     copied,
     draw,
     floating,
+    form,
     rebuilt,
     secret_seed,
     tensors,
@@ -185,6 +186,34 @@ def test_a_draw_keeps_the_layout(name: str) -> None:
     if x.numel():
         assert new.isnan().any()
         assert not (new == x).any()
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_draw_needs_no_more_than_the_form(name: str) -> None:
+    own = [{"x": LAYOUTS[name]()}, 3]
+    kept = form(own)
+    if not own[0]["x"].numel():
+        assert kept is None
+        return
+    assert kept[0]["x"].is_meta
+    expected = draw(own, NORMAL, (math.inf,), seed=1)
+    found = draw(kept, NORMAL, (math.inf,), seed=1, device=torch.device("cpu"))
+    assert found[1] == 3 and layout(found[0]["x"]) == layout(expected[0]["x"])
+    assert torch.equal(found[0]["x"], expected[0]["x"])
+
+
+def test_a_form_knows_which_tensors_are_views_of_one_memory_and_shows_nothing_else() -> None:
+    x = torch.full((100,), 7.0)
+    kept = form([x[:10], x[50:], x[5:8]])
+    a, b, c = draw(kept, NORMAL, (), seed=1, device=torch.device("cpu"))
+    assert torch.equal(a[5:8], c) and a.data_ptr() + 5 * 4 == c.data_ptr()
+    between = a.as_strided((40,), (1,), a.storage_offset() + 10)
+    assert b.data_ptr() == a.data_ptr() + 50 * 4 and not between.any()
+
+
+@pytest.mark.parametrize("value", [torch.arange(5), torch.eye(2).to_sparse(), torch.ones(0)])
+def test_what_is_not_drawn_has_no_form(value: torch.Tensor) -> None:
+    assert form([torch.ones(3), value]) is None
 
 
 def test_what_covers_one_memory_is_drawn_as_one() -> None:

@@ -373,6 +373,33 @@ def test_what_cannot_be_changed_is_drawn_anew(tmp_path: Path) -> None:
     assert (trials["own again"].inputs[0] != trials["own changed"].inputs[0]).sum() > 40
 
 
+# get_inputs()
+
+
+NOTING = """
+made = []
+class Model(torch.nn.Module):
+    def forward(self, x, *more):
+        return x * 2
+def get_inputs():
+    made.append(1)
+    return [torch.rand(9), torch.rand(2, 3).t()MORE]
+"""
+
+
+@pytest.mark.parametrize("more, all_draws", [("", False), (", torch.arange(3)", True)])
+def test_get_inputs_is_called_only_where_its_values_are_used(
+    more: str, all_draws: bool, tmp_path: Path
+) -> None:
+    oracle = make(written(tmp_path, NOTING.replace("MORE", more)))
+    names = [trial.name for trial in all_trials(oracle)]
+    own = sum(name in ("own", "own again", "own changed", OTHER_WEIGHTS) for name in names)
+    made = len(oracle._module.made)
+    assert made == (len(names) if all_draws else own)
+    oracle.stranger(0, 0)
+    assert len(oracle._module.made) == made + all_draws
+
+
 # Strangers
 
 
