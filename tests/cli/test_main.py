@@ -166,8 +166,13 @@ def test_ctrl_c_is_one_sentence_in_any_command(
 def test_ctrl_c_leaves_what_was_measured_and_no_process(
     tmp_path: Path, start_bench: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    kernels = ("--kernel", bad_kernel("control_exact"), "--kernel", bad_kernel("hangs"))
-    process = start_bench("check", "--problem", TINY, *kernels, "--device", "cpu")
+    # It hangs in the second case: the first one's row is there before.
+    text = bad_kernel("control_exact").read_text()
+    hangs = "        while len(x) == 9: pass\n"
+    mine = tmp_path / "mine.py"
+    mine.write_text(text.replace("        return torch", f"{hangs}        return torch"))
+    sweep = ("--sweep", "batch_size=7,9")
+    process = start_bench("check", "--problem", TINY, "--kernel", mine, *sweep, "--device", "cpu")
     assert process.stdout is not None
     seen = next(line for line in process.stdout if "PASSED" in line)
     process.send_signal(signal.SIGINT)
@@ -177,5 +182,5 @@ def test_ctrl_c_leaves_what_was_measured_and_no_process(
     assert "Traceback" not in seen + said + error
     (folder,) = (tmp_path / "results").iterdir()
     (row,) = csv.DictReader((folder / "results.csv").open())
-    assert (row["kernel"], row["status"]) == ("control_exact", "PASSED")
+    assert (row["batch_size"], row["status"]) == ("7", "PASSED")
     assert wait_until(lambda: not processes_with("KERNEL_BENCH_TEST", str(tmp_path)))

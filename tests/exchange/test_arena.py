@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -149,6 +150,7 @@ class Driver:
 def test_device_memory_is_given_back_whatever_fails(
     imported: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    gc.collect()  # what an earlier test left open would be closed meanwhile
     before = open_files()
 
     def mapped(driver: Driver) -> ExitStack:
